@@ -1,0 +1,81 @@
+/* ranvier-bench [--only NAME] [--json FILE]: measures fixed workloads.
+ *
+ * Time per example, synaptic events per second, and their share of the ceiling that is measured in the same run
+ * (ceiling.c). Events are spikes x targets: a row add forward, a row add back for the gradient, and a row's dot product
+ * back for hidden spikes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "report.h"
+
+static const struct {
+    const char *name;
+    int (*make)(bench_workload *out, rv_context *context);
+} workloads[] = {{"mnist", bench_make_mnist}, {"shd256", bench_make_shd256}};
+
+#define NUM_WORKLOADS (sizeof workloads / sizeof *workloads)
+
+static int usage(FILE *to)
+{
+    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\nworkloads:");
+    for (size_t i = 0; i < NUM_WORKLOADS; i++)
+        fprintf(to, " %s", workloads[i].name);
+    fprintf(to, "\n");
+    return to == stderr ? 2 : 0;
+}
+
+static int measure(size_t i, json_t *results, rv_context *context)
+{
+    bench_workload workload = {0};
+    bench_figures figures;
+    bench_ceiling ceiling;
+    int code = workloads[i].make(&workload, context);
+    if (code >= 0)
+        code = bench_measure_ceiling(&ceiling, &workload, context);
+    if (code >= 0)
+        code = bench_measure(&figures, &workload, context);
+    if (code >= 0)
+        bench_report(results, &workload, &figures, &ceiling);
+    else
+        fprintf(stderr, "ranvier-bench: %s: %s: %s\n", workloads[i].name, rv_strerror(code), rv_last_error(context));
+    fflush(stdout);
+    bench_workload_free(&workload);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = NULL, *path = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return usage(stdout);
+        if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            only = argv[++i];
+        else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
+            path = argv[++i];
+        else
+            return usage(stderr);
+    }
+    rv_context *context = NULL;
+    json_t *const results = json_array();
+    int failed = 0, measured = 0;
+    if (rv_context_create(&context, NULL) < 0) {
+        fprintf(stderr, "ranvier-bench: %s\n", context ? rv_last_error(context) : "out of memory");
+        failed = 1;
+    } else {
+        printf("ranvier %s, kernels for %s\n\n", rv_version(), rv_context_isa(context));
+        for (size_t i = 0; i < NUM_WORKLOADS; i++) {
+            if (only && strcmp(only, workloads[i].name) != 0)
+                continue;
+            measured++;
+            failed |= measure(i, results, context) < 0;
+        }
+    }
+    if (!failed && measured == 0)
+        failed = usage(stderr);
+    if (!failed && path)
+        failed = bench_write_json(path, results, context) < 0;
+    json_decref(results);
+    rv_context_free(context);
+    return failed;
+}

@@ -1,0 +1,106 @@
+/* PLAN: a network and a compiler's options become a compiled network, in milliseconds. */
+#ifndef RANVIER_COMPILE_H
+#define RANVIER_COMPILE_H
+
+#include <ranvier/network.h>
+#include <ranvier/optimise.h>
+#include <ranvier/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Weights, state layout and kernels of one network; what is trained and evaluated. It is independent of the network
+ * and its values from then on, except that populations and connections still name things: keep the network. */
+typedef struct rv_compiled_network rv_compiled_network;
+
+/* mlGeNN: InferenceCompiler. */
+typedef struct rv_inference_desc {
+    size_t example_timesteps; /* steps of one example, >= 1; required */
+    double dt;                /* ms, > 0; default 1 */
+    size_t batch_size;        /* examples in flight at once; results do not depend on it; default 1 */
+} rv_inference_desc;
+RV_API int rv_compile_inference(rv_compiled_network **out, rv_network *network, const rv_inference_desc *desc);
+
+/* How the gradient's one fixed sum is scheduled; the bits are the same. */
+typedef enum rv_schedule {
+    RV_SCHEDULE_AUTO = 0, /* by network and batch size */
+    RV_SCHEDULE_SLOTS,    /* partial sums are filled while sweeping: memory of a few gradients */
+    RV_SCHEDULE_ROWS,     /* the batch's adjoints are kept, then every row of weights is summed and learnt at once:
+                             memory of batch x timesteps x neurons */
+} rv_schedule;
+
+/* mlGeNN: EventPropCompiler. Exact gradients of spiking networks at spike times (Wunderlich & Pehle 2021), with
+ * losses on voltages (Nowotny, Turner, Knight 2025). Every connection learns. */
+typedef struct rv_eventprop_desc {
+    size_t example_timesteps; /* steps of one example, >= 1; required */
+    double dt;                /* ms, > 0; default 1 */
+    size_t batch_size;        /* examples whose gradients are averaged for one step of the optimiser; default 1 */
+    rv_optimiser optimiser;   /* default Adam with alpha = 0.001 */
+    double reg_lambda_upper;  /* strength of the regularisation of neurons that spike more than reg_nu_upper; >= 0 */
+    double reg_lambda_lower;  /* and less; >= 0 */
+    double reg_nu_upper;      /* desired mean number of spikes of a hidden neuron per example; >= 0 */
+    size_t max_spikes;        /* spikes of one neuron in one example; more is an error (RV_ERR_TAPE); default 500 */
+    double softmax_temperature; /* > 0; default 1; divides the readout inside the softmax */
+    rv_schedule schedule;       /* default auto */
+    bool keep_gradients;        /* make "Gradient" of every connection readable after each batch; default false */
+} rv_eventprop_desc;
+/* Errors: RV_ERR_NETWORK names the population or connection that EventProp cannot learn, and why. */
+RV_API int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const rv_eventprop_desc *desc);
+
+RV_API void rv_compiled_network_free(rv_compiled_network *model);
+
+RV_API rv_network *rv_compiled_network_network(const rv_compiled_network *model);
+RV_API rv_context *rv_compiled_network_context(const rv_compiled_network *model);
+RV_API size_t rv_compiled_network_example_timesteps(const rv_compiled_network *model);
+RV_API size_t rv_compiled_network_batch_size(const rv_compiled_network *model);
+RV_API double rv_compiled_network_dt(const rv_compiled_network *model); /* ms */
+/* Bytes held by parameters, weights, gradients and optimiser state. */
+RV_API size_t rv_compiled_network_memory(const rv_compiled_network *model);
+
+/* The plan in words, many lines: populations, groups of synapses, kernels, schedule, bytes. Freed by the caller with
+ * rv_string_free. */
+RV_API int rv_compiled_network_describe(char **out, const rv_compiled_network *model);
+RV_API void rv_string_free(char *string);
+
+/* ---- variables ----------------------------------------------------------------------------------------------------
+ * Between batches every variable that outlives an example can be read and written. Populations: parameters by attribute
+ * ("tau_mem") or internal name ("Vthresh"). Connections: "g" (or "weight"), "Gradient" of the last batch (with
+ * keep_gradients), the optimiser's moments "M" and "V". What lives within an example is read with probes. */
+
+/* Names a variable: either population or connection is set. */
+typedef struct rv_variable {
+    const rv_population *population;
+    const rv_connection *connection;
+    const char *name;
+} rv_variable;
+
+/* Number of elements. Errors: RV_ERR_NAME lists the known names. */
+RV_API int rv_variable_size(const rv_compiled_network *model, rv_variable variable, size_t *size);
+/* Copies all elements in C order; size must be rv_variable_size. */
+RV_API int rv_variable_get(const rv_compiled_network *model, rv_variable variable, float *out, size_t size);
+/* Errors: RV_ERR_VALUE (not finite, out of the parameter's range), RV_ERR_STATE (cannot be set). */
+RV_API int rv_variable_set(rv_compiled_network *model, rv_variable variable, const float *data, size_t size);
+
+/* Parameters of the optimiser ("alpha"); NaN-free, in range. Errors: RV_ERR_NAME, RV_ERR_VALUE, RV_ERR_STATE. */
+RV_API int rv_optimiser_param_get(const rv_compiled_network *model, const char *param, double *value);
+RV_API int rv_optimiser_param_set(rv_compiled_network *model, const char *param, double value);
+/* Steps the optimiser has taken. */
+RV_API int rv_optimiser_steps(const rv_compiled_network *model, uint64_t *steps);
+
+/* ---- saving and loading ------------------------------------------------------------------------------------------- */
+
+/* Trainable state of every connection as keys..., <connection>, "g", flat, under mlGeNN's names. */
+RV_API int rv_compiled_network_save(const rv_compiled_network *model, const rv_serialiser *serialiser,
+                                    const char *const *keys, size_t num_keys);
+/* Errors: RV_ERR_CHECKPOINT if an array is missing or has another size; nothing is changed then. */
+RV_API int rv_compiled_network_load(rv_compiled_network *model, const rv_serialiser *serialiser,
+                                    const char *const *keys, size_t num_keys);
+/* The same into a network that is yet to be compiled (mlGeNN: Network.load). */
+RV_API int rv_network_load(rv_network *network, const rv_serialiser *serialiser, const char *const *keys,
+                           size_t num_keys);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,128 @@
+/* EQUATIONS: neuron and synapse models. Units: ms, and the membrane's own scale for voltages.
+ *
+ * A model is described by value. `rv_neuron` is the general form, a model and one value per parameter of its table;
+ * the functions below make one from a plain struct, rv_neuron_by_name from a name, as experiment files do.
+ */
+#ifndef RANVIER_NEURONS_H
+#define RANVIER_NEURONS_H
+
+#include <ranvier/outputs.h>
+#include <ranvier/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RV_MAX_PARAMS 16
+
+/* ---- parameter tables ---------------------------------------------------------------------------------------- */
+
+/* Defaults that differ by compiler (mlGeNN: default_params). */
+typedef enum rv_defaults {
+    RV_CLASS_DEFAULTS = 0, /* as each model documents */
+    RV_EVENTPROP_DEFAULTS, /* absolute reset, no integration while refractory, scaled currents */
+    RV_EPROP_DEFAULTS,     /* relative reset, integrates while refractory, unscaled currents */
+    RV_NUM_DEFAULTS,
+} rv_defaults;
+
+typedef enum rv_param_kind {
+    RV_PARAM_VALUE = 0, /* one number per neuron: constant, array or initializer */
+    RV_PARAM_SCALAR,    /* one number for all */
+    RV_PARAM_FLAG,      /* yes or no */
+} rv_param_kind;
+
+/* One row of a model's table of parameters. It drives validation, the experiment file's keys, help, recording by
+ * name and the documentation. */
+typedef struct rv_param {
+    const char *name;     /* attribute: "v_thresh" */
+    const char *internal; /* mlGeNN's internal name: "Vthresh"; "" if it has none */
+    const char *unit;     /* "ms", "" */
+    rv_param_kind kind;
+    double value[RV_NUM_DEFAULTS]; /* default, by rv_defaults */
+    double min, max;      /* range, inclusive unless min_open: min < x */
+    bool min_open;
+    const char *help; /* one line */
+} rv_param;
+
+/* ---- neurons -------------------------------------------------------------------------------------------------- */
+
+typedef struct rv_neuron_model rv_neuron_model;
+
+typedef struct rv_neuron {
+    const rv_neuron_model *model; /* NULL is an error where a neuron is needed */
+    rv_value value[RV_MAX_PARAMS]; /* in the order of the model's table; zero = default */
+    rv_readout readout;            /* of an output population; NULL = none */
+} rv_neuron;
+
+/* Spikes given as data (mlGeNN: SpikeInput). */
+RV_API rv_neuron rv_spike_input(void);
+
+/* Leaky integrate-and-fire (mlGeNN: LeakyIntegrateFire):
+ *   V <- alpha V + (1 - alpha) Isyn  (scale_i), else alpha V + Isyn;  alpha = exp(-dt / tau_mem)
+ *   spike where V >= v_thresh and not refractory; then V <- v_reset, or V - (v_thresh - v_reset) (relative_reset). */
+typedef struct rv_lif {
+    rv_value v_thresh;   /* firing threshold; default 1 */
+    rv_value v_reset;    /* reset voltage; default 0 */
+    rv_value v;          /* voltage at the start of every example; default 0 */
+    rv_value tau_mem;    /* ms, > 0; default 20 */
+    rv_value tau_refrac; /* ms, >= 0; default 0 = none */
+    rv_flag relative_reset;          /* default on; EventProp's defaults: off */
+    rv_flag integrate_during_refrac; /* default on; EventProp's defaults: off */
+    rv_flag scale_i;                 /* default off; EventProp's defaults: on */
+    rv_readout readout;              /* of an output population; default none */
+} rv_lif;
+RV_API rv_neuron rv_leaky_integrate_fire(rv_lif p);
+
+/* Leaky integrator (mlGeNN: LeakyIntegrate): V <- alpha V + [(1 - alpha)] Isyn + bias. Never spikes. */
+typedef struct rv_li {
+    rv_value bias;      /* added in every step; default 0 */
+    rv_value v;         /* voltage at the start of every example; default 0 */
+    rv_value tau_mem;   /* ms, > 0; default 20 */
+    rv_flag scale_i;    /* default off; EventProp's defaults: on */
+    rv_readout readout; /* default none */
+} rv_li;
+RV_API rv_neuron rv_leaky_integrate(rv_li p);
+
+/* ---- synapses ------------------------------------------------------------------------------------------------- */
+
+typedef struct rv_synapse_model rv_synapse_model;
+
+typedef struct rv_synapse {
+    const rv_synapse_model *model; /* NULL = Delta, as in mlGeNN */
+    rv_value value[RV_MAX_PARAMS];
+} rv_synapse;
+
+/* What arrives acts once, in the step it arrives (mlGeNN: Delta). */
+RV_API rv_synapse rv_delta(void);
+
+/* What arrives decays: Isyn += inSyn * s; inSyn *= exp(-dt / tau), s = (tau / dt)(1 - exp(-dt / tau)) if scale_i,
+ * else 1 (mlGeNN: Exponential). */
+typedef struct rv_exponential_params {
+    rv_value tau;    /* ms, > 0; default 5 */
+    rv_flag scale_i; /* default off; EventProp's defaults: on */
+} rv_exponential_params;
+RV_API rv_synapse rv_exponential(rv_exponential_params p);
+
+/* ---- by name -------------------------------------------------------------------------------------------------- */
+
+/* A neuron with default parameters by class name: "LeakyIntegrateFire" or "leaky_integrate_fire".
+ * Errors: RV_ERR_NAME lists the known ones. */
+RV_API int rv_neuron_by_name(rv_neuron *out, rv_context *context, const char *name);
+RV_API int rv_synapse_by_name(rv_synapse *out, rv_context *context, const char *name);
+/* Sets a parameter by attribute name. A flag is rv_const(1) or rv_const(0). Errors: RV_ERR_NAME. */
+RV_API int rv_neuron_set(rv_neuron *neuron, rv_context *context, const char *param, rv_value value);
+RV_API int rv_synapse_set(rv_synapse *synapse, rv_context *context, const char *param, rv_value value);
+
+/* For help and documentation: the registered models in order; NULL past the end. */
+RV_API const rv_neuron_model *rv_neuron_model_at(int index);
+RV_API const rv_synapse_model *rv_synapse_model_at(int index);
+RV_API const char *rv_neuron_model_name(const rv_neuron_model *model);
+RV_API const char *rv_synapse_model_name(const rv_synapse_model *model);
+/* The parameter table; *num rows. */
+RV_API const rv_param *rv_neuron_model_params(const rv_neuron_model *model, int *num);
+RV_API const rv_param *rv_synapse_model_params(const rv_synapse_model *model, int *num);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

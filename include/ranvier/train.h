@@ -1,0 +1,292 @@
+/* THE LOOP: prepare, train, evaluate, predict; callbacks, probes and results. */
+#ifndef RANVIER_TRAIN_H
+#define RANVIER_TRAIN_H
+
+#include <ranvier/compile.h>
+#include <ranvier/outputs.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RV_MAX_PORTS 8   /* inputs, and outputs, of one run */
+#define RV_MAX_METRICS 4 /* metrics of one output */
+
+/* ---- data --------------------------------------------------------------------------------------------------------- */
+
+/* What an input population is fed. */
+typedef struct rv_input {
+    const rv_population *population; /* a SpikeInput; NULL ends the list */
+    const rv_spikes *spikes;         /* one train per example; borrowed until the run is freed */
+} rv_input;
+
+/* What an output population is held against. */
+typedef struct rv_output {
+    const rv_population *population; /* has a readout; NULL ends the list */
+    const int32_t *labels;           /* (num_labels) class of each example; borrowed until the run is freed; may be NULL
+                                        for rv_predict */
+    size_t num_labels;
+    rv_loss loss;                      /* default sparse categorical cross-entropy */
+    rv_metric metrics[RV_MAX_METRICS]; /* NULL-terminated; none = sparse categorical accuracy */
+} rv_output;
+
+/* A caller's iterator: fills the inputs' and outputs' data pointers for the next batch (populations, losses and
+ * metrics stay as in rv_data), at most batch_size examples. Returns 1 with a batch, 0 at the end (it is called again
+ * from the start with `batch` = 0 in the next epoch), < 0 to fail. What it points to stays valid until the next call. */
+typedef int (*rv_next_batch_fn)(void *user, size_t batch, rv_input *inputs, rv_output *outputs);
+
+typedef struct rv_data {
+    rv_input inputs[RV_MAX_PORTS];
+    rv_output outputs[RV_MAX_PORTS];
+    rv_next_batch_fn next_batch; /* set: the data come batch by batch, spikes and labels above are not used */
+    void *next_batch_user;
+} rv_data;
+
+/* ---- filters -------------------------------------------------------------------------------------------------------- */
+
+typedef enum rv_filter_kind {
+    RV_FILTER_ALL = 0,
+    RV_FILTER_INDEX,   /* one; negative counts from the end, here and below */
+    RV_FILTER_INDICES, /* any order, duplicates ignored */
+    RV_FILTER_MASK,    /* one bool per element, in C order */
+    RV_FILTER_SLICE,   /* Python's start:stop:step, of which any part may be missing: "0::2", ":-10", "::-3" */
+    RV_FILTER_AXES,    /* one filter per axis of a multi-dimensional population */
+} rv_filter_kind;
+
+/* A selection of examples or neurons; a zeroed struct selects all. Checked when the run is prepared (RV_ERR_FILTER).
+ * Selected elements come in ascending order, each once, neurons as flat ids in C order; none is legal.
+ *
+ * Only AXES looks at the axes of a population: all other filters of a multi-dimensional one speak of flat ids. AXES
+ * selects what NumPy's indexing selects: indices and masks of several axes are walked together (rv_indices of 16, 20
+ * on two axes select two neurons; a single index or a list of one is repeated), slices are combined with every one of
+ * them, axes at the end that are not mentioned are taken whole. Make one with the functions below. */
+typedef struct rv_filter {
+    rv_filter_kind kind;
+    const int64_t *indices; /* INDICES; borrowed until the run is prepared, as all pointers here */
+    const bool *mask;       /* MASK */
+    size_t num;             /* entries of indices, mask or axes */
+    const char *slice;      /* SLICE */
+    const struct rv_filter *axes; /* AXES; they must not be AXES themselves */
+    int64_t single;               /* INDEX */
+} rv_filter;
+
+RV_API rv_filter rv_all(void);
+RV_API rv_filter rv_index(int64_t index);
+RV_API rv_filter rv_indices(const int64_t *indices, size_t num);
+RV_API rv_filter rv_mask(const bool *mask, size_t num);
+RV_API rv_filter rv_slice(const char *slice);
+RV_API rv_filter rv_axes(const rv_filter *axes, size_t num);
+
+/* ---- callbacks ------------------------------------------------------------------------------------------------------ */
+
+typedef struct rv_run rv_run;
+
+/* A metric as callbacks and results see it. The loss is one, with name "loss". Validation's names start with "val_". */
+typedef struct rv_metric_value {
+    const char *output; /* name of the output population */
+    const char *name;   /* "loss", "accuracy", "val_loss", ... */
+    double value;       /* mean over the examples so far in this epoch; NaN before the first */
+} rv_metric_value;
+
+typedef struct rv_metrics {
+    size_t num;
+    const rv_metric_value *items;
+} rv_metrics;
+
+/* Finds "loss", "accuracy", "val_loss", or "<output>.<name>" where there are several outputs.
+ * Returns 0, or RV_ERR_NAME. */
+RV_API int rv_metrics_get(const rv_metrics *metrics, const char *name, double *value);
+
+#define RV_CALLBACK_CONFIG 512
+
+typedef struct rv_entries rv_entries;
+
+/* A callback: any of the hooks, and what they are handed. Hooks return 0 to go on, > 0 to stop the run cleanly after
+ * the current batch, < 0 (an RV_ERR_*, or any negative number) to fail with that code. They are called in the
+ * caller's thread, in list order, the library's own first; only those that are set cost anything. on_timestep_*
+ * make the whole batch advance step by step, with the same results. */
+typedef struct rv_callback {
+    const char *name; /* class name, "SpikeRecorder"; callbacks of one name (by strcmp) are one class for set_first */
+    void *user;       /* handed to every hook */
+    /* OPTIONAL: makes *user from config when the run is prepared; built-in callbacks are described by value and
+     * created here, users' own may be too. */
+    int (*create)(void **user, const struct rv_callback *self, rv_context *context);
+    void (*destroy)(void *user); /* OPTIONAL: when the run is freed, if create succeeded or is NULL */
+
+    int (*set_params)(void *user, rv_run *run); /* once, when the run is prepared: look around, add probes */
+    int (*set_first)(void *user);               /* after set_params, on the first callback of each class */
+    int (*on_test_begin)(void *user);
+    int (*on_test_end)(void *user, const rv_metrics *metrics);
+    int (*on_train_begin)(void *user);
+    int (*on_train_end)(void *user, const rv_metrics *metrics);
+    int (*on_epoch_begin)(void *user, size_t epoch);
+    int (*on_epoch_end)(void *user, size_t epoch, const rv_metrics *metrics);
+    int (*on_batch_begin)(void *user, size_t batch);
+    int (*on_batch_end)(void *user, size_t batch, const rv_metrics *metrics);
+    int (*on_timestep_begin)(void *user, size_t timestep);
+    int (*on_timestep_end)(void *user, size_t timestep);
+    /* OPTIONAL: key and data for the result; *key NULL = the callback's index in the list. Asked for the key when the
+     * run is prepared (two of a key are an error), and for the data at its end. Entries are borrowed by the result and
+     * must stay valid until destroy, which then comes when the result is freed. */
+    int (*get_data)(void *user, const char **key, const rv_entries **entries);
+
+    union {
+        uint64_t aligned[RV_CALLBACK_CONFIG / 8];
+        unsigned char bytes[RV_CALLBACK_CONFIG];
+    } config; /* the describing struct of a callback with create */
+} rv_callback;
+
+/* ---- what a callback may ask of a run -------------------------------------------------------------------------------- */
+
+RV_API rv_compiled_network *rv_run_compiled_network(const rv_run *run);
+RV_API rv_context *rv_run_context(const rv_run *run);
+RV_API bool rv_run_is_training(const rv_run *run);   /* in the training phase's list */
+RV_API bool rv_run_is_validation(const rv_run *run); /* in the validation phase's list */
+RV_API size_t rv_run_num_batches(const rv_run *run); /* of an epoch; 0 = unknown (an iterator) */
+RV_API size_t rv_run_num_examples(const rv_run *run); /* of the data set; 0 = unknown */
+RV_API size_t rv_run_num_epochs(const rv_run *run);  /* 1 for a test */
+RV_API size_t rv_run_start_epoch(const rv_run *run);
+RV_API size_t rv_run_epoch(const rv_run *run);       /* the current one */
+/* Examples of the current batch: how many, and the data set position of each (as given, whatever the shuffle). */
+RV_API size_t rv_run_batch_count(const rv_run *run);
+RV_API size_t rv_run_batch_example(const rv_run *run, size_t index);
+/* The order in which the current epoch presents the examples of this run: rv_run_num_members positions in the data set
+ * (fewer than num_examples where validation_split holds some back); NULL with an iterator. */
+RV_API const uint32_t *rv_run_order(const rv_run *run);
+RV_API size_t rv_run_num_members(const rv_run *run);
+
+/* ---- probes: how callbacks read what happens inside ------------------------------------------------------------------ */
+
+/* A probe is declared in set_params and read in on_batch_end (or on_timestep_end): the thread that owns an example
+ * copies just the selected numbers. Nothing is copied for what is not selected. */
+typedef struct rv_probe rv_probe;
+
+/* Spikes of one population. */
+typedef struct rv_spike_probe_desc {
+    const rv_population *population;
+    rv_filter examples; /* by position in the data set as given */
+    rv_filter neurons;
+    bool counts; /* the number of spikes per selected neuron instead of the spikes */
+} rv_spike_probe_desc;
+RV_API int rv_spike_probe_add(rv_probe **out, rv_run *run, const rv_spike_probe_desc *desc);
+
+/* A variable of one population, after every step: (T, selected). */
+typedef struct rv_variable_probe_desc {
+    const rv_population *population;
+    const char *name; /* attribute ("v") or internal name ("V", "LambdaV") */
+    rv_filter examples;
+    rv_filter neurons;
+} rv_variable_probe_desc;
+/* Errors: RV_ERR_NAME lists the variables there are. */
+RV_API int rv_variable_probe_add(rv_probe **out, rv_run *run, const rv_variable_probe_desc *desc);
+
+/* What was recorded of one example. Which pointers are set follows from what was asked for. */
+typedef struct rv_entry {
+    size_t epoch;
+    size_t example;      /* position in the data set as given */
+    size_t num;          /* spikes, or numbers in values */
+    const double *times; /* (num) ms, or NULL */
+    const int32_t *ids;  /* (num) flat neuron ids, or NULL */
+    const float *values; /* (shape) or NULL */
+    size_t shape[3];
+    int num_dims;
+} rv_entry;
+
+struct rv_entries {
+    size_t num;
+    const rv_entry *items; /* by epoch, then position in the data set */
+};
+
+/* The probe's entries of the batch that has just ended, by example. Borrowed until the next batch begins. */
+RV_API const rv_entries *rv_probe_batch(const rv_probe *probe);
+/* Number of selected neurons, and the flat id of each. */
+RV_API size_t rv_probe_num_neurons(const rv_probe *probe);
+RV_API const uint32_t *rv_probe_neurons(const rv_probe *probe);
+
+/* ---- runs ------------------------------------------------------------------------------------------------------------ */
+
+/* Augmentation: replaces the spikes of one example for one epoch. It is called in worker threads, at once for several
+ * examples, and must depend on its arguments alone: `random` are 128 bits of (seed, epoch, example). *num spikes at
+ * times (ms) and ids, room for `capacity`; sets *num to the new number. Returns 0 or a negative code. */
+typedef int (*rv_transform_fn)(void *user, const rv_population *population, size_t epoch, size_t example,
+                               const uint32_t random[4], size_t capacity, float *times, int32_t *ids, size_t *num);
+
+typedef struct rv_train_desc {
+    rv_data data;
+    size_t num_epochs;  /* >= 1; required */
+    size_t start_epoch; /* number of the first epoch; shuffling and callbacks go by it; default 0 */
+    rv_flag shuffle;    /* a new order in every epoch, from (seed, epoch); default on; never with an iterator */
+    const rv_callback *callbacks; /* copied; default: one progress bar, unless num_callbacks > 0 or no_callbacks */
+    size_t num_callbacks;
+    bool no_callbacks;
+
+    rv_data validation;      /* evaluated after every epoch; no inputs = none */
+    double validation_split; /* [0, 1): this part of data is kept for validation instead; default 0 */
+    rv_flag validation_split_shuffled; /* on: drawn at random from (seed); default off: the last part, as mlGeNN does */
+    const rv_callback *validation_callbacks; /* default: one progress bar, as above */
+    size_t num_validation_callbacks;
+    bool no_validation_callbacks;
+
+    rv_transform_fn transform; /* of the training data; default none */
+    void *transform_user;
+    size_t transform_capacity; /* spikes of one transformed example at most; default twice the data's largest */
+} rv_train_desc;
+
+typedef struct rv_evaluate_desc {
+    rv_data data;
+    const rv_callback *callbacks;
+    size_t num_callbacks;
+    bool no_callbacks;
+} rv_evaluate_desc;
+
+/* Resolves data, filters, probes, callbacks and memory. Every error in them is found here, before any work.
+ * The run borrows the data and the model. */
+RV_API int rv_train_prepare(rv_run **out, rv_compiled_network *model, const rv_train_desc *desc);
+RV_API int rv_evaluate_prepare(rv_run **out, rv_compiled_network *model, const rv_evaluate_desc *desc);
+RV_API int rv_predict_prepare(rv_run **out, rv_compiled_network *model, const rv_evaluate_desc *desc);
+
+/* Bytes of a prepared run: fixed part, and the most that tapes may grow to on top. */
+RV_API size_t rv_run_memory_fixed(const rv_run *run);
+RV_API size_t rv_run_memory_tape_bound(const rv_run *run);
+
+typedef struct rv_result rv_result;
+
+/* Runs a prepared run, once. *out is set also when a run is stopped by a callback (then 0 is returned) and when it
+ * fails (what was recorded until then); NULL only if out of memory. */
+RV_API int rv_run_execute(rv_result **out, rv_run *run);
+/* Legal before and after execute. */
+RV_API void rv_run_free(rv_run *run);
+
+/* Asks a run to stop after the current batch, as a callback would; safe in a signal handler and other threads. */
+RV_API void rv_run_stop(rv_run *run);
+
+/* Prepare, execute and free in one call. */
+RV_API int rv_train(rv_result **out, rv_compiled_network *model, const rv_train_desc *desc);
+RV_API int rv_evaluate(rv_result **out, rv_compiled_network *model, const rv_evaluate_desc *desc);
+/* As evaluate, but the data's outputs need no labels, and the result holds the readouts. */
+RV_API int rv_predict(rv_result **out, rv_compiled_network *model, const rv_evaluate_desc *desc);
+
+/* ---- results ----------------------------------------------------------------------------------------------------------- */
+
+RV_API void rv_result_free(rv_result *result);
+RV_API size_t rv_result_num_epochs(const rv_result *result); /* finished ones; 1 for a test */
+/* Metrics of an epoch (0 = the first of the run), val_* included. */
+RV_API const rv_metrics *rv_result_history(const rv_result *result, size_t epoch);
+/* Metrics of the last epoch, or of the test. */
+RV_API const rv_metrics *rv_result_metrics(const rv_result *result);
+RV_API bool rv_result_stopped(const rv_result *result); /* by a callback or rv_run_stop */
+
+/* What a callback recorded, by its key, or "0", "1", ... its index in the list; NULL if there is none. Entries of the
+ * validation callbacks are a set of their own. */
+RV_API const rv_entries *rv_result_data(const rv_result *result, const char *key);
+RV_API const rv_entries *rv_result_validation_data(const rv_result *result, const char *key);
+/* Keys by index; NULL past the end. */
+RV_API const char *rv_result_key(const rv_result *result, size_t index);
+
+/* Readouts of rv_predict, (num_examples, size of the population), in the order of the data; NULL if not an output. */
+RV_API const float *rv_result_prediction(const rv_result *result, const rv_population *output, size_t *num_examples);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

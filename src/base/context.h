@@ -1,0 +1,26 @@
+/* What a context holds. Everything but the error and the pool is constant once it is created. */
+#ifndef RV_BASE_CONTEXT_H
+#define RV_BASE_CONTEXT_H
+
+#include <pthread.h>
+
+#include <ranvier/base.h>
+
+#include "base/isa.h"
+#include "base/threads.h"
+
+#define RV_ERROR_SIZE 1024 /* bytes of the last error with its 0; longer ones are cut */
+#define RV_MAX_THREADS 4096
+
+struct rv_context {
+    uint64_t seed;
+    int num_threads;
+    rv_isa isa;
+    rv_pool *pool; /* threads, NULL until they are first needed */
+    rv_log_fn log; /* or NULL */
+    void *log_user;
+    pthread_mutex_t error_lock; /* workers of a parallel region may fail at the same time */
+    char error[RV_ERROR_SIZE];
+};
+
+#endif

@@ -1,0 +1,9 @@
+/* exp and log of our own, in double, without fused operations: libm's differ between processors, and what depends on
+ * them must not. Error below 2 ulp over the whole range; special values as C99. */
+#ifndef RV_BASE_MATH_H
+#define RV_BASE_MATH_H
+
+double rv_exp(double x);
+double rv_log_e(double x); /* natural logarithm */
+
+#endif

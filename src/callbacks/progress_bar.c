@@ -1,0 +1,236 @@
+/* BatchProgressBar: one line that is redrawn where standard error is a terminal, else one line per epoch or test.
+ *
+ * An epoch of training leaves one line. The bar of its validation shows on the same line and takes it away again, and
+ * then training draws it once more with what validation found. */
+#include <ranvier/callbacks.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "callbacks/bar.h"
+
+#define REDRAW_INTERVAL 0.1 /* s */
+#define SMOOTHING 0.3       /* weight of the newest interval in the rate, as in tqdm */
+
+typedef struct progress_bar {
+    rv_run *run;
+    enum {
+        TRAINING,
+        VALIDATION,
+        TEST
+    } phase;
+    bool terminal;
+    bool drawn;           /* something is on the current line of the terminal */
+    bool open;            /* begun and not finished */
+    rv_bar bar;           /* as of the last batch */
+    char description[48]; /* of the bar */
+    double start;         /* s on the clock, as those below */
+    double drawn_at;      /* when the line was last drawn */
+    size_t drawn_done;    /* and the batches it showed */
+    double mean_batches;  /* moving averages over redraws: their ratio is the rate */
+    double mean_seconds;
+} progress_bar;
+
+/* Whether text goes to a terminal that knows how to overwrite a line. */
+static bool is_terminal(void)
+{
+    const char *type = getenv("TERM");
+    return isatty(STDERR_FILENO) && type && *type && strcmp(type, "dumb") != 0;
+}
+
+/* Block elements need a UTF-8 locale, and fonts that the Linux console lacks. The environment is looked at because a
+ * library must not call setlocale. */
+static bool has_blocks(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *type = getenv("TERM"), *locale = NULL;
+    for (size_t i = 0; i < sizeof variables / sizeof *variables && (!locale || !*locale); i++)
+        locale = getenv(variables[i]);
+    return locale && (strcasestr(locale, "UTF-8") || strcasestr(locale, "UTF8")) && type && strcmp(type, "linux") != 0;
+}
+
+/* Columns that a line may take, asked for at each redraw since terminals are resized. One is left free: a cursor
+ * behind the last one would take a column with it when the rest of the line is erased. */
+static size_t line_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return 79;
+    return size.ws_col > 1 ? size.ws_col - 1U : 1;
+}
+
+static void draw(progress_bar *state)
+{
+    char line[RV_BAR_SIZE];
+    rv_bar_format(line, &state->bar, line_width());
+    fprintf(stderr, "\r%s\033[K", line);
+    fflush(stderr);
+    state->drawn = true;
+}
+
+/* Draws if the last time is long enough ago, and moves the rate on. */
+static void redraw(progress_bar *state, double now)
+{
+    const bool complete = state->bar.done == state->bar.total;
+    if (!state->terminal || (now - state->drawn_at < REDRAW_INTERVAL && !complete))
+        return;
+    const double batches = (double)(state->bar.done - state->drawn_done);
+    state->mean_batches += SMOOTHING * (batches - state->mean_batches);
+    state->mean_seconds += SMOOTHING * (now - state->drawn_at - state->mean_seconds);
+    state->bar.rate = state->mean_seconds > 0 ? state->mean_batches / state->mean_seconds : 0;
+    state->drawn_at = now;
+    state->drawn_done = state->bar.done;
+    draw(state);
+}
+
+static void begin(progress_bar *state)
+{
+    state->bar = (rv_bar){
+        .description = state->description,
+        .total = rv_run_num_batches(state->run),
+        .unicode = has_blocks(),
+    };
+    state->start = state->drawn_at = rv_clock_seconds();
+    state->drawn_done = 0;
+    state->mean_batches = state->mean_seconds = 0;
+    state->open = true;
+    if (state->terminal)
+        draw(state);
+}
+
+/* The line as it stays: with all metrics, and the mean rate. Time stands still since the last batch. */
+static void finish(progress_bar *state, const rv_metrics *metrics)
+{
+    char line[RV_BAR_SIZE];
+    rv_bar *bar = &state->bar;
+    if (!state->open)
+        return;
+    bar->metrics = metrics;
+    bar->rate = bar->elapsed > 0 ? (double)bar->done / bar->elapsed : 0;
+    bar->finished = true;
+    if (state->terminal) {
+        draw(state);
+        fputc('\n', stderr);
+    } else {
+        rv_bar_format(line, bar, 0);
+        fprintf(stderr, "%s\n", line);
+    }
+    fflush(stderr);
+    state->drawn = state->open = false;
+}
+
+/* Takes the line away, for another bar to use it. */
+static void erase(progress_bar *state)
+{
+    if (state->drawn) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+    state->drawn = state->open = false;
+}
+
+static int create(void **user, const rv_callback *self, rv_context *context)
+{
+    (void)self;
+    *user = rv_alloc(context, 1, sizeof(progress_bar), "a BatchProgressBar");
+    return *user ? RV_OK : RV_ERR_MEMORY;
+}
+
+static void destroy(void *user)
+{
+    progress_bar *state = user;
+    if (state->drawn)
+        fputc('\n', stderr); /* the run failed: what is said about it begins on a line of its own */
+    rv_free(state);
+}
+
+static int set_params(void *user, rv_run *run)
+{
+    progress_bar *state = user;
+    state->run = run;
+    state->phase = rv_run_is_training(run) ? TRAINING : rv_run_is_validation(run) ? VALIDATION : TEST;
+    state->terminal = is_terminal();
+    return RV_OK;
+}
+
+static int on_test_begin(void *user)
+{
+    progress_bar *state = user;
+    if (state->phase == TEST) {
+        snprintf(state->description, sizeof state->description, "Test");
+        begin(state);
+    }
+    return RV_OK;
+}
+
+static int on_test_end(void *user, const rv_metrics *metrics)
+{
+    progress_bar *state = user;
+    if (state->phase == TEST)
+        finish(state, metrics);
+    else
+        erase(state);
+    return RV_OK;
+}
+
+static int on_train_end(void *user, const rv_metrics *metrics)
+{
+    finish(user, metrics); /* of a run that was stopped in an epoch */
+    return RV_OK;
+}
+
+static int on_epoch_begin(void *user, size_t epoch)
+{
+    progress_bar *state = user;
+    if (state->phase != TEST) {
+        snprintf(state->description, sizeof state->description, "Epoch %zu%s", epoch,
+                 state->phase == VALIDATION ? " validation" : "");
+        begin(state);
+    }
+    return RV_OK;
+}
+
+static int on_epoch_end(void *user, size_t epoch, const rv_metrics *metrics)
+{
+    (void)epoch;
+    progress_bar *state = user;
+    if (state->phase == TRAINING)
+        finish(state, metrics);
+    else if (state->phase == VALIDATION)
+        erase(state);
+    return RV_OK;
+}
+
+static int on_batch_end(void *user, size_t batch, const rv_metrics *metrics)
+{
+    (void)batch;
+    progress_bar *state = user;
+    const double now = rv_clock_seconds();
+    state->bar.done++;
+    state->bar.elapsed = now - state->start;
+    state->bar.metrics = metrics;
+    redraw(state, now);
+    state->bar.metrics = NULL; /* they are the run's, and only for now */
+    return RV_OK;
+}
+
+rv_callback rv_batch_progress_bar(void)
+{
+    return (rv_callback){
+        .name = "BatchProgressBar",
+        .create = create,
+        .destroy = destroy,
+        .set_params = set_params,
+        .on_test_begin = on_test_begin,
+        .on_test_end = on_test_end,
+        .on_train_end = on_train_end,
+        .on_epoch_begin = on_epoch_begin,
+        .on_epoch_end = on_epoch_end,
+        .on_batch_end = on_batch_end,
+    };
+}

@@ -1,0 +1,55 @@
+/* SpikeRecorder: the spikes of a population, or how many there were of each neuron, example by example. */
+#include <ranvier/callbacks.h>
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "callbacks/recorder.h"
+
+typedef struct spike_recorder {
+    rv_recorder recorder; /* first: the shared hooks know only this */
+    rv_spike_recorder_desc desc;
+} spike_recorder;
+
+static int create(void **user, const rv_callback *self, rv_context *context)
+{
+    spike_recorder *state = *user = rv_alloc(context, 1, sizeof *state, "a SpikeRecorder");
+    if (!state)
+        return RV_ERR_MEMORY;
+    memcpy(&state->desc, self->config.bytes, sizeof state->desc);
+    state->recorder.context = context;
+    state->recorder.key = state->desc.key;
+    return RV_OK;
+}
+
+static int set_params(void *user, rv_run *run)
+{
+    spike_recorder *state = user;
+    const rv_spike_recorder_desc *desc = &state->desc;
+    if (!desc->population)
+        return rv_fail(state->recorder.context, RV_ERR_ARGUMENT,
+                       "SpikeRecorder: population is NULL, expected a population of the network");
+    return rv_spike_probe_add(&state->recorder.probe, run,
+                              &(rv_spike_probe_desc){
+                                  .population = desc->population,
+                                  .examples = desc->examples,
+                                  .neurons = desc->neurons,
+                                  .counts = desc->record_counts,
+                              });
+}
+
+rv_callback rv_spike_recorder(rv_spike_recorder_desc desc)
+{
+    _Static_assert(sizeof desc <= RV_CALLBACK_CONFIG, "the description must fit into a callback");
+    rv_callback callback = {
+        .name = "SpikeRecorder",
+        .create = create,
+        .destroy = rv_recorder_destroy,
+        .set_params = set_params,
+        .on_batch_end = rv_recorder_on_batch_end,
+        .get_data = rv_recorder_get_data,
+    };
+    memcpy(callback.config.bytes, &desc, sizeof desc);
+    return callback;
+}

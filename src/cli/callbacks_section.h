@@ -1,0 +1,30 @@
+/* CALLBACKS: the sections `callbacks` and `validation_callbacks` of an experiment. A new callback is a row of the
+ * table in callbacks_section.c. */
+#ifndef RV_CLI_CALLBACKS_SECTION_H
+#define RV_CLI_CALLBACKS_SECTION_H
+
+#include "cli/filters.h"
+#include "cli/network_section.h"
+
+#define MAX_CALLBACKS 64
+
+/* One list, ready to be given to a run. */
+typedef struct callback_list {
+    rv_callback items[MAX_CALLBACKS];
+    size_t num;
+    const char *recorded[MAX_CALLBACKS]; /* keys of what is recorded */
+    size_t num_recorded;
+    bool has_checkpoint;
+    keep store; /* what the callbacks point to */
+} callback_list;
+
+/* By index, for help; NULL past the end. */
+const variant *callback_at(size_t index);
+
+/* Reads a list. Checkpoints go to `folder`, which must outlive the runs. Progress bars are left out when quiet. */
+int callback_list_read(callback_list *out, node *where, const network_section *network, const char *folder);
+/* Adds a callback of the program's own. */
+void callback_list_add(callback_list *list, rv_callback added);
+void callback_list_clear(callback_list *list);
+
+#endif

@@ -1,0 +1,119 @@
+#include "cli/compiler_section.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/models.h"
+#include "cli/say.h"
+
+typedef struct compiler_table {
+    node *example_timesteps, *optimiser;
+    rv_eventprop_desc desc;
+} compiler_table;
+
+#define DESC(field) offsetof(compiler_table, desc.field)
+
+const key compiler_keys[] = {
+    {"example_timesteps", KEY_NODE, offsetof(compiler_table, example_timesteps), .standard = "auto",
+     .help = "steps of one example; auto: the data's latest spike, rounded up to steps, and one more"},
+    {"dt", KEY_NUMBER, DESC(dt), .positive = true, .standard = "1", .help = "ms; length of a step"},
+    {"batch_size", KEY_COUNT, DESC(batch_size), .standard = "1", .min = 1,
+     .help = "examples whose gradients make one step of the optimiser"},
+};
+const size_t num_compiler_keys = COUNT_OF(compiler_keys);
+
+static const key eventprop_keys[] = {
+    {"optimiser", KEY_NODE, offsetof(compiler_table, optimiser), .standard = "adam",
+     .help = "table of type and parameters"},
+    {"reg_lambda_upper", KEY_NUMBER, DESC(reg_lambda_upper), .standard = "0",
+     .help = "regularises neurons with more spikes than reg_nu_upper"},
+    {"reg_lambda_lower", KEY_NUMBER, DESC(reg_lambda_lower), .standard = "0", .help = "and those with less"},
+    {"reg_nu_upper", KEY_NUMBER, DESC(reg_nu_upper), .standard = "0",
+     .help = "desired spikes of a hidden neuron per example"},
+    {"max_spikes", KEY_COUNT, DESC(max_spikes), .standard = "500", .min = 1,
+     .help = "spikes of a neuron in an example; more is an error"},
+    {"softmax_temperature", KEY_NUMBER, DESC(softmax_temperature), .positive = true, .standard = "1",
+     .help = "divides the readout inside the softmax"},
+};
+
+enum {
+    EVENTPROP = 0,
+    INFERENCE,
+};
+
+static const variant compilers[] = {
+    [EVENTPROP] = {"eventprop", eventprop_keys, COUNT_OF(eventprop_keys), "learns by exact gradients at spike times"},
+    [INFERENCE] = {"inference", NULL, 0, "does not learn"},
+};
+
+const variant *compiler_at(size_t index)
+{
+    return index < COUNT_OF(compilers) ? &compilers[index] : NULL;
+}
+
+/* The default `type` is filled in here, because it decides which keys there are. */
+static int choose(node *where)
+{
+    if (where->kind == NODE_TABLE && !node_find(where, "type"))
+        node_append(where, "type", node_scalar(compilers[EVENTPROP].name, NULL, 0));
+    return schema_choose(where, compilers, sizeof compilers[0], COUNT_OF(compilers));
+}
+
+int compiler_section_defaults(node *where, rv_defaults *out)
+{
+    const int index = choose(where);
+    *out = index == EVENTPROP ? RV_EVENTPROP_DEFAULTS : RV_CLASS_DEFAULTS;
+    return index < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+int compiler_section_read(compiler_section *out, node *where, rv_context *context)
+{
+    compiler_table table = {0};
+    const key_part common = {.keys = compiler_keys, .num = num_compiler_keys, .out = &table};
+    *out = (compiler_section){.where = where};
+    const int index = choose(where);
+    int status = index < 0 ? STATUS_FAILED : schema_read_variant(where, &compilers[index], &table, &common);
+    if (status)
+        return status;
+    out->learns = index == EVENTPROP;
+    out->desc = table.desc;
+    const node *steps = table.example_timesteps;
+    out->auto_steps = steps->kind == NODE_SCALAR && strcmp(steps->text, "auto") == 0;
+    if (!out->auto_steps)
+        status = schema_count(steps, 1, &out->desc.example_timesteps);
+    if (!status && table.optimiser)
+        status = model_read_optimiser(context, table.optimiser, &out->desc.optimiser);
+    return status;
+}
+
+int compiler_section_settle(compiler_section *section, double latest_time)
+{
+    if (!section->auto_steps)
+        return STATUS_OK;
+    const node *dt = node_find(section->where, "dt");
+    const double steps = ceil(latest_time / section->desc.dt) + 1;
+    if (!(section->desc.dt > 0) || !(steps < 1e9))
+        return fault_at(dt, "compiler.dt must be > 0 ms and fit the data, whose latest spike is at %g ms, got %s",
+                        latest_time, dt->text);
+    char text[32];
+    section->desc.example_timesteps = (size_t)steps;
+    section->auto_steps = false;
+    snprintf(text, sizeof text, "%zu", section->desc.example_timesteps);
+    node_put(section->where, "example_timesteps", node_scalar(text, NULL, 0));
+    return STATUS_OK;
+}
+
+int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,
+                             rv_context *context, bool learn)
+{
+    const rv_inference_desc inference = {
+        .example_timesteps = section->desc.example_timesteps,
+        .dt = section->desc.dt,
+        .batch_size = section->desc.batch_size,
+    };
+    const int rc =
+        learn ? rv_compile_eventprop(out, network, &section->desc) : rv_compile_inference(out, network, &inference);
+    return rc < 0 ? fault_library(section->where, context, rc) : STATUS_OK;
+}

@@ -1,0 +1,29 @@
+/* PLAN: the section `compiler` of an experiment. */
+#ifndef RV_CLI_COMPILER_SECTION_H
+#define RV_CLI_COMPILER_SECTION_H
+
+#include "cli/schema.h"
+
+typedef struct compiler_section {
+    node *where;
+    bool learns;            /* a compiler that trains */
+    bool auto_steps;        /* example_timesteps: auto */
+    rv_eventprop_desc desc; /* of a compiler that does not learn: the first three fields */
+} compiler_section;
+
+/* Keys by compiler, for help: 0 = all compilers, 1.. the rows of compiler_at. */
+extern const key compiler_keys[];
+extern const size_t num_compiler_keys;
+/* By index, for help; NULL past the end. */
+const variant *compiler_at(size_t index);
+
+/* The defaults of models that go with the section's compiler, for the network that is read before the rest. */
+int compiler_section_defaults(node *where, rv_defaults *out);
+int compiler_section_read(compiler_section *out, node *where, rv_context *context);
+/* Settles `example_timesteps: auto` from the latest spike of the data (ms), in the tree too. */
+int compiler_section_settle(compiler_section *section, double latest_time);
+/* Compiles for training, or for inference if `learn` is false. */
+int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,
+                             rv_context *context, bool learn);
+
+#endif

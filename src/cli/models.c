@@ -1,0 +1,162 @@
+#include "cli/models.h"
+
+#include <string.h>
+
+#include "cli/say.h"
+#include "cli/suggest.h"
+
+/* A model's entry in the tree, read: the texts and nodes of its keys. */
+typedef struct model_entry {
+    const char *type;
+    const char *readout;
+    node *param[RV_MAX_PARAMS]; /* in the order of the model's table; NULL = not given */
+} model_entry;
+
+static const key neuron_keys[] = {
+    {"type", KEY_TEXT, offsetof(model_entry, type), .required = true, .help = "the model"},
+    {"readout", KEY_TEXT, offsetof(model_entry, readout), .help = "what is read of an output population"},
+};
+static const key synapse_keys[] = {
+    {"type", KEY_TEXT, offsetof(model_entry, type), .required = true, .help = "the model"},
+};
+
+typedef struct connectivity_entry {
+    const char *type;
+    node *weight;
+} connectivity_entry;
+
+static const key connectivity_keys[] = {
+    {"type", KEY_TEXT, offsetof(connectivity_entry, type), .required = true, .help = "which synapses there are"},
+    {"weight", KEY_NODE, offsetof(connectivity_entry, weight), .required = true,
+     .help = "a number, {normal: {mean: 0, sd: 1}}, ..."},
+};
+
+typedef struct optimiser_entry {
+    const char *type;
+    double param[RV_MAX_OPTIMISER_PARAMS];
+} optimiser_entry;
+
+/* Reads a model's table with the keys of its place and those of the model's parameters. */
+static int read_entry(node *where, const key *keys, size_t num_keys, const rv_param *params, int num_params,
+                      model_entry *out)
+{
+    key rows[RV_MAX_PARAMS] = {{0}};
+    for (int i = 0; i < num_params; i++)
+        rows[i] = (key){.name = params[i].name,
+                        .kind = KEY_NODE,
+                        .help = params[i].help,
+                        .offset = offsetof(model_entry, param) + (size_t)i * sizeof out->param[0]};
+    const key_part parts[] = {
+        {.keys = keys, .num = num_keys, .out = out},
+        {.keys = rows, .num = (size_t)num_params, .out = out},
+    };
+    *out = (model_entry){0};
+    return schema_read(where, parts, 2);
+}
+
+/* The value of one parameter; where it is not given, its default is filled into the tree and *out stays "default". */
+static int read_param(value_scope *scope, node *where, const rv_param *param, node *given, rv_value *out)
+{
+    bool on = false;
+    int status;
+    if (param->kind == RV_PARAM_FLAG && given) {
+        status = schema_flag(given, &on);
+        *out = rv_const(on);
+        return status;
+    }
+    if (given)
+        return value_read(scope, given, out);
+    if (param->kind == RV_PARAM_FLAG)
+        value_fill_flag(where, param->name, param->value[scope->defaults] != 0);
+    else
+        value_fill_number(where, param->name, param->value[scope->defaults]);
+    return STATUS_OK;
+}
+
+static int read_readout(const node *where, const char *name, rv_readout *out)
+{
+    const char *names[32];
+    size_t num = 0;
+    *out = name ? rv_readout_by_name(name) : NULL;
+    if (!name || *out)
+        return STATUS_OK;
+    for (rv_readout r; num < COUNT_OF(names) && (r = rv_readout_at((int)num)); num++)
+        names[num] = rv_readout_name(r);
+    return fault_unknown(node_find(where, "readout"), "readout", name, NULL, names, num);
+}
+
+int model_read_neuron(value_scope *scope, node *where, rv_neuron *out)
+{
+    const node *type = schema_type(where);
+    if (!type)
+        return STATUS_FAILED;
+    const int rc = rv_neuron_by_name(out, scope->context, type->text);
+    if (rc < 0)
+        return fault_library(type, scope->context, rc);
+    int num = 0;
+    const rv_param *params = rv_neuron_model_params(out->model, &num);
+    model_entry entry;
+    int status = read_entry(where, neuron_keys, COUNT_OF(neuron_keys), params, num, &entry);
+    for (int i = 0; i < num && !status; i++)
+        status = read_param(scope, where, &params[i], entry.param[i], &out->value[i]);
+    return status ? status : read_readout(where, entry.readout, &out->readout);
+}
+
+int model_read_synapse(value_scope *scope, node *where, rv_synapse *out)
+{
+    const node *type = schema_type(where);
+    if (!type)
+        return STATUS_FAILED;
+    const int rc = rv_synapse_by_name(out, scope->context, type->text);
+    if (rc < 0)
+        return fault_library(type, scope->context, rc);
+    int num = 0;
+    const rv_param *params = rv_synapse_model_params(out->model, &num);
+    model_entry entry;
+    int status = read_entry(where, synapse_keys, COUNT_OF(synapse_keys), params, num, &entry);
+    for (int i = 0; i < num && !status; i++)
+        status = read_param(scope, where, &params[i], entry.param[i], &out->value[i]);
+    return status;
+}
+
+int model_read_connectivity(value_scope *scope, node *where, rv_connectivity *out)
+{
+    const node *type = schema_type(where);
+    if (!type)
+        return STATUS_FAILED;
+    const int rc = rv_connectivity_by_name(out, scope->context, type->text);
+    if (rc < 0)
+        return fault_library(type, scope->context, rc);
+    connectivity_entry entry = {0};
+    const int status = schema_read(where, &KEY_PART(connectivity_keys, &entry), 1);
+    return status ? status : value_read(scope, entry.weight, &out->weight);
+}
+
+int model_read_optimiser(rv_context *context, node *where, rv_optimiser *out)
+{
+    optimiser_entry entry = {0};
+    key keys[RV_MAX_OPTIMISER_PARAMS + 1] = {
+        {"type", KEY_TEXT, offsetof(optimiser_entry, type), .required = true, .help = "the optimiser"}};
+    const node *type = schema_type(where);
+    if (!type)
+        return STATUS_FAILED;
+    int rc = rv_optimiser_by_name(out, context, type->text);
+    if (rc < 0)
+        return fault_library(type, context, rc);
+    size_t num = 0;
+    for (const char *name; (name = rv_optimiser_param_name(out, (int)num)); num++) {
+        entry.param[num] = out->param[num];
+        keys[num + 1] = (key){.name = name,
+                              .kind = KEY_NUMBER,
+                              .help = "a parameter of the optimiser",
+                              .offset = offsetof(optimiser_entry, param) + num * sizeof entry.param[0]};
+    }
+    int status = schema_read(where, &(key_part){.keys = keys, .num = num + 1, .out = &entry}, 1);
+    for (size_t i = 0; i < num && !status; i++) {
+        value_fill_number(where, keys[i + 1].name, entry.param[i]);
+        rc = rv_optimiser_set(out, context, keys[i + 1].name, entry.param[i]);
+        if (rc < 0)
+            status = fault_library(where, context, rc);
+    }
+    return status;
+}

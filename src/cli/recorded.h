@@ -1,0 +1,17 @@
+/* What recorders recorded, as NumPy arrays: of a recorder with key K
+ *
+ *   K-examples.npy  (n)       position in the data set of each entry      K-epochs.npy  (n)
+ *   K-times.npy     (spikes)  ms        K-ids.npy  (spikes)  neurons      K-offsets.npy (n + 1) first spike of each entry
+ *   K-values.npy    (n, ...)  instead of these three, of variables and counts
+ */
+#ifndef RV_CLI_RECORDED_H
+#define RV_CLI_RECORDED_H
+
+#include "cli/callbacks_section.h"
+
+/* Writes what the callbacks of a list recorded into folder/recorded; of validation's list with "validation-" before
+ * every name. Nothing is made where nothing was recorded. Returns a negative RV_ERR_* on failure. */
+int recorded_save(rv_context *context, const char *folder, const rv_result *result, const callback_list *list,
+                  bool validation);
+
+#endif

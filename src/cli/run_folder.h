@@ -1,0 +1,24 @@
+/* The folder of a run:
+ *
+ *   experiment.yaml    the resolved experiment: training it again gives the same bits
+ *   plan.txt           the compiled network in words
+ *   history.csv        one row per epoch
+ *   checkpoint/        weights, <epoch>-<connection>-g.npy
+ *   recorded/          what recorders recorded
+ *
+ * A folder that holds something is never written into. */
+#ifndef RV_CLI_RUN_FOLDER_H
+#define RV_CLI_RUN_FOLDER_H
+
+#include "cli/experiment.h"
+
+/* Picks a free folder, which is not made yet: exactly `out` if that is given, else the experiment's run.folder or the
+ * first that is free of NAME-2, NAME-3, ... The name is the caller's to free. */
+int run_folder_choose(char **folder, const experiment *e, const char *out);
+/* Makes the folder and writes experiment.yaml and plan.txt. */
+int run_folder_make(const experiment *e, const char *folder);
+
+/* The key of the newest checkpoint, the largest number that a file begins with; the caller's to free. */
+int run_folder_last_epoch(char **epoch, const char *checkpoint_folder);
+
+#endif

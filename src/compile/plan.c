@@ -1,0 +1,308 @@
+/* From a network to a plan: parameters and weights become arrays, state variables offsets. */
+#include "compile/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "base/error.h"
+#include "connectivity/model.h"
+#include "network/params.h"
+#include "network/value.h"
+
+#define PARAM_WEIGHT 256 /* a connection's weight among its random numbers; parameters of its synapse come before */
+
+static float *new_floats(rv_compiled_network *model, size_t n)
+{
+    return rv_arena_alloc(model->arena, n, sizeof(float));
+}
+
+/* takes n floats of the block */
+static size_t take(size_t *size, size_t n)
+{
+    const size_t offset = *size;
+    *size += n;
+    return offset;
+}
+
+static int fill_params(rv_compiled_network *model, float **param, const rv_param *table, int num,
+                       const rv_value *values, uint32_t object, size_t n, const char *what)
+{
+    for (int i = 0; i < num; i++) {
+        if (!(param[i] = new_floats(model, n)))
+            return RV_ERR_MEMORY;
+        const int error = rv_param_fill(model->context, &table[i], &values[i], model->network->defaults, object,
+                                        (uint32_t)i, param[i], n, what);
+        if (error)
+            return error;
+    }
+    return RV_OK;
+}
+
+/* ---- populations ---- */
+
+static int build_population(rv_compiled_network *model, rv_plan_population *p, const rv_population *population)
+{
+    char what[RV_NAME_SIZE + 16];
+    p->population = population;
+    p->model = population->neuron.model;
+    p->n = population->size;
+    p->n_pad = rv_pad(p->n);
+    p->readout = population->neuron.readout;
+    p->readout_state = p->readout ? take(&model->readout_size, (size_t)p->readout->num_state * p->n_pad) : RV_NONE;
+    if (p->n_pad > model->max_n_pad)
+        model->max_n_pad = p->n_pad;
+    for (int i = 0; i < p->model->num_state; i++)
+        p->state[i] = take(&model->block_size, p->n_pad);
+    for (int i = 0; i < p->model->num_coeffs; i++)
+        if (!(p->coeff[i] = new_floats(model, p->n_pad)))
+            return RV_ERR_MEMORY;
+    if (p->readout && p->readout->weight) {
+        if (!(p->readout_weight = new_floats(model, model->num_steps)))
+            return RV_ERR_MEMORY;
+        for (uint32_t t = 0; t < model->num_steps; t++)
+            p->readout_weight[t] = (float)p->readout->weight(t, model->num_steps);
+    }
+    return fill_params(model, p->param, p->model->params, p->model->num_params, population->neuron.value,
+                       rv_population_object(population), p->n, rv_population_what(population, what, sizeof what));
+}
+
+static bool same_synapse(const rv_plan_group *group, const rv_synapse_model *model, float *const *param, size_t n)
+{
+    if (group->model != model)
+        return false;
+    for (int i = 0; i < model->num_params; i++)
+        if (memcmp(group->param[i], param[i], n * sizeof(float)))
+            return false;
+    return true;
+}
+
+/* The group of a connection's synapse, a new one if there is none like it. */
+static int find_group(rv_compiled_network *model, rv_plan_population *target, const rv_connection *connection,
+                      uint32_t *out)
+{
+    char what[RV_NAME_SIZE + 16];
+    rv_plan_group group = {.model = connection->synapse.model, .difference = RV_NONE};
+    int error = fill_params(model, group.param, group.model->params, group.model->num_params,
+                            connection->synapse.value, rv_connection_object(connection), target->n,
+                            rv_connection_what(connection, what, sizeof what));
+    if (error)
+        return error;
+    for (*out = 0; *out < target->num_groups; ++*out)
+        if (same_synapse(&target->groups[*out], group.model, group.param, target->n))
+            return RV_OK;
+    if (target->num_groups == RV_MAX_GROUPS)
+        return rv_fail(model->context, RV_ERR_NETWORK,
+                       "population '%s': at most %d different synapses may lead into a population",
+                       target->population->name, RV_MAX_GROUPS);
+    group.beta = new_floats(model, target->n_pad);
+    group.scale = new_floats(model, target->n_pad);
+    if (!group.beta || !group.scale)
+        return RV_ERR_MEMORY;
+    group.in_syn = take(&model->block_size, target->n_pad);
+    target->groups[target->num_groups++] = group;
+    return RV_OK;
+}
+
+/* ---- connections ---- */
+
+static int fill_weights(rv_compiled_network *model, rv_plan_connection *c)
+{
+    const rv_connection *connection = c->connection;
+    const size_t n = connection->target->size;
+    char what[RV_NAME_SIZE + 32];
+    snprintf(what, sizeof what, "connection '%s': weight", connection->name);
+    float *flat = rv_alloc(model->context, connection->num_weights, sizeof *flat, what);
+    if (!flat)
+        return RV_ERR_MEMORY;
+    const int error = rv_value_fill(model->context, &connection->connectivity.weight, 0,
+                                    rv_connection_object(connection), PARAM_WEIGHT, flat, connection->num_weights,
+                                    what);
+    for (size_t i = 0; !error && i < c->num_rows; i++)
+        memcpy(c->weight + i * c->stride, flat + i * n, n * sizeof *flat);
+    rv_free(flat);
+    return error;
+}
+
+static int build_connection(rv_compiled_network *model, rv_plan_connection *c, const rv_connection *connection,
+                            uint32_t group)
+{
+    const rv_plan_population *target = &model->populations[connection->target->index];
+    size_t size;
+    c->connection = connection;
+    c->source = connection->source->index;
+    c->target = connection->target->index;
+    c->group = group;
+    c->num_rows = connection->source->size;
+    c->stride = target->n_pad;
+    if (!rv_multiply(c->num_rows, c->stride, &size))
+        return rv_fail(model->context, RV_ERR_MEMORY, "connection '%s': too many weights", connection->name);
+    if (!(c->weight = new_floats(model, size)))
+        return RV_ERR_MEMORY;
+    return fill_weights(model, c);
+}
+
+/* Connections by target, then group, then order of adding: the order in which arrivals are summed. */
+static int build_connections(rv_compiled_network *model)
+{
+    const rv_network *network = model->network;
+    uint32_t *group = rv_alloc(model->context, network->num_connections, sizeof *group, "groups of connections");
+    int error = group ? RV_OK : RV_ERR_MEMORY;
+    for (size_t i = 0; !error && i < network->num_connections; i++)
+        error = find_group(model, &model->populations[network->connections[i]->target->index],
+                           network->connections[i], &group[i]);
+    uint32_t next = 0;
+    for (uint32_t p = 0; !error && p < model->num_populations; p++) {
+        rv_plan_population *target = &model->populations[p];
+        target->first_connection = next;
+        for (uint32_t g = 0; g < target->num_groups; g++)
+            for (size_t i = 0; !error && i < network->num_connections; i++)
+                if (network->connections[i]->target->index == p && group[i] == g)
+                    error = build_connection(model, &model->connections[next++], network->connections[i], g);
+        target->num_connections = next - target->first_connection;
+    }
+    rv_free(group);
+    return error;
+}
+
+/* ---- the whole ---- */
+
+void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population *p)
+{
+    const rv_neuron_model *neuron = p->model;
+    if (neuron->is_input)
+        return;
+    for (int c = 0; c < neuron->num_coeffs; c++)
+        for (size_t j = p->n; j < p->n_pad; j++)
+            p->coeff[c][j] = neuron->padding ? neuron->padding(c) : 0.0F;
+    neuron->coefficients(p->coeff, (const float *const *)p->param, p->n, model->dt);
+    for (uint32_t g = 0; g < p->num_groups; g++) {
+        rv_plan_group *group = &p->groups[g];
+        group->model->coefficients(group->beta, group->scale, (const float *const *)group->param, p->n, model->dt);
+    }
+    const int variant = neuron->variant((const float *const *)p->param, p->n, p->num_groups);
+    p->forward = neuron->ops(model->context->isa)->forward[variant];
+    for (int i = 0; i < neuron->num_state; i++)
+        if (neuron->state[i].init_param >= 0)
+            memcpy(model->initial_block + p->state[i], p->param[neuron->state[i].init_param], p->n * sizeof(float));
+}
+
+static int build(rv_compiled_network *model)
+{
+    const rv_network *network = model->network;
+    model->num_populations = (uint32_t)network->num_populations;
+    model->num_connections = (uint32_t)network->num_connections;
+    model->populations = rv_arena_alloc(model->arena, model->num_populations, sizeof *model->populations);
+    model->connections = rv_arena_alloc(model->arena, model->num_connections, sizeof *model->connections);
+    if (!model->populations || !model->connections)
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        rv_plan_population *p = &model->populations[i];
+        p->groups = rv_arena_alloc(model->arena, RV_MAX_GROUPS, sizeof *p->groups);
+        const int error = p->groups ? build_population(model, p, network->populations[i]) : RV_ERR_MEMORY;
+        if (error)
+            return error;
+    }
+    const int error = build_connections(model);
+    if (error)
+        return error;
+    if (!(model->initial_block = new_floats(model, model->block_size)))
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        rv_plan_update_coefficients(model, &model->populations[i]);
+    return RV_OK;
+}
+
+static int check_options(rv_network *network, size_t example_timesteps, double dt, size_t batch_size)
+{
+    rv_context *context = network->context;
+    if (!network->num_populations)
+        return rv_fail(context, RV_ERR_NETWORK, "the network has no populations");
+    if (example_timesteps < 1 || example_timesteps > INT32_MAX)
+        return rv_fail(context, RV_ERR_VALUE, "compiler: example_timesteps must be >= 1 and <= 2147483647, got %zu",
+                       example_timesteps);
+    if (!(dt > 0) || isinf(dt))
+        return rv_fail(context, RV_ERR_VALUE, "compiler: dt must be > 0 ms, got %g", dt);
+    if (batch_size < 1 || batch_size > INT32_MAX)
+        return rv_fail(context, RV_ERR_VALUE, "compiler: batch_size must be >= 1 and <= 2147483647, got %zu",
+                       batch_size);
+    return RV_OK;
+}
+
+int rv_plan_build(rv_compiled_network **out, rv_network *network, rv_compiler compiler, size_t example_timesteps,
+                  double dt, size_t batch_size)
+{
+    *out = NULL;
+    int error = check_options(network, example_timesteps, dt, batch_size);
+    if (error)
+        return error;
+    rv_compiled_network *model = rv_alloc(network->context, 1, sizeof *model, "compiled network");
+    if (!model)
+        return RV_ERR_MEMORY;
+    model->context = network->context;
+    model->network = rv_network_retain(network);
+    model->kernels = rv_kernels_for(network->context->isa);
+    model->compiler = compiler;
+    model->num_steps = (uint32_t)example_timesteps;
+    model->dt = dt;
+    model->batch_size = batch_size;
+    *out = model;
+    error = rv_arena_create(&model->arena, network->context, 0, "compiled network");
+    return error ? error : build(model);
+}
+
+void rv_compiled_network_free(rv_compiled_network *model)
+{
+    if (!model)
+        return;
+    rv_arena_free(model->arena);
+    rv_network_free(model->network);
+    rv_free(model);
+}
+
+rv_plan_population *rv_plan_find_population(const rv_compiled_network *model, const rv_population *population)
+{
+    return population && population->network == model->network && population->index < model->num_populations
+               ? &model->populations[population->index]
+               : NULL;
+}
+
+rv_plan_connection *rv_plan_find_connection(const rv_compiled_network *model, const rv_connection *connection)
+{
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        if (model->connections[i].connection == connection)
+            return &model->connections[i];
+    return NULL;
+}
+
+rv_network *rv_compiled_network_network(const rv_compiled_network *model)
+{
+    return model->network;
+}
+
+rv_context *rv_compiled_network_context(const rv_compiled_network *model)
+{
+    return model->context;
+}
+
+size_t rv_compiled_network_example_timesteps(const rv_compiled_network *model)
+{
+    return model->num_steps;
+}
+
+size_t rv_compiled_network_batch_size(const rv_compiled_network *model)
+{
+    return model->batch_size;
+}
+
+double rv_compiled_network_dt(const rv_compiled_network *model)
+{
+    return model->dt;
+}
+
+size_t rv_compiled_network_memory(const rv_compiled_network *model)
+{
+    return rv_arena_bytes(model->arena);
+}

@@ -1,0 +1,181 @@
+/* The drivers: how a batch is shared among threads.
+ *
+ * Example-major: a worker takes an example through all its steps, and, where nothing of the whole batch is needed in
+ * between, straight back again. Lockstep: all examples take a step, then the next, because somebody watches steps.
+ * The steps are the same, and so are the bits. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "engine/engine.h"
+
+typedef struct sweep_job {
+    rv_engine *engine;
+    const rv_batch *batch;
+    rv_work work;
+    bool forward, backward; /* which phases */
+    bool by_leaf;           /* an item is a leaf, whose examples follow one another; else an example */
+    uint32_t t;             /* lockstep */
+} sweep_job;
+
+static int end_forward(const sweep_job *job, rv_example *example)
+{
+    int error = rv_forward_end(job->engine, example);
+    if (!error && job->batch->finish)
+        error = example->error = job->batch->finish(job->batch->user, example);
+    return error;
+}
+
+static int forward_example(const sweep_job *job, int worker, rv_example *example)
+{
+    rv_engine *engine = job->engine;
+    rv_block *block = &engine->blocks[worker];
+    rv_forward_begin(engine, block, example);
+    int error = example->error = job->batch->load(job->batch->user, example);
+    for (uint32_t t = 0; !error && t < engine->model->num_steps; t++)
+        error = rv_forward_step(engine, block, example, t);
+    return error ? error : end_forward(job, example);
+}
+
+static void sweep_example(const sweep_job *job, int worker, size_t position)
+{
+    rv_engine *engine = job->engine;
+    rv_example *example = &engine->examples[position];
+    if (job->forward && forward_example(job, worker, example))
+        return;
+    if (job->backward)
+        rv_adjoint_sweep(engine, &engine->workers[worker], example, position % engine->model->num_leaves,
+                         job->batch->num);
+}
+
+static void sweep_worker(void *arg, int worker)
+{
+    sweep_job *job = arg;
+    size_t item;
+    while (rv_work_take(&job->work, &item)) {
+        if (!job->by_leaf) {
+            sweep_example(job, worker, item);
+            continue;
+        }
+        for (size_t position = item; position < job->batch->num; position += job->engine->model->num_leaves)
+            sweep_example(job, worker, position);
+    }
+}
+
+static int first_error(const rv_engine *engine, size_t num)
+{
+    for (size_t i = 0; i < num; i++)
+        if (engine->examples[i].error)
+            return engine->examples[i].error;
+    return RV_OK;
+}
+
+/* Leaves that are filled while sweeping take their examples in order. */
+static int sweep(rv_engine *engine, const rv_batch *batch, bool forward, bool backward)
+{
+    const bool by_leaf = backward && !engine->model->rows;
+    sweep_job job = {.engine = engine, .batch = batch, .forward = forward, .backward = backward, .by_leaf = by_leaf};
+    rv_work_init(&job.work, by_leaf ? engine->model->num_leaves : batch->num);
+    rv_parallel(engine->model->context, sweep_worker, &job);
+    return first_error(engine, batch->num);
+}
+
+/* ---- lockstep ---- */
+
+static void begin_worker(void *arg, int worker)
+{
+    (void)worker;
+    sweep_job *job = arg;
+    size_t i;
+    while (rv_work_take(&job->work, &i)) {
+        rv_example *example = &job->engine->examples[i];
+        rv_forward_begin(job->engine, &job->engine->blocks[i], example);
+        example->error = job->batch->load(job->batch->user, example);
+    }
+}
+
+static void step_worker(void *arg, int worker)
+{
+    (void)worker;
+    sweep_job *job = arg;
+    size_t i;
+    while (rv_work_take(&job->work, &i))
+        rv_forward_step(job->engine, &job->engine->blocks[i], &job->engine->examples[i], job->t);
+}
+
+static void end_worker(void *arg, int worker)
+{
+    (void)worker;
+    sweep_job *job = arg;
+    size_t i;
+    while (rv_work_take(&job->work, &i))
+        end_forward(job, &job->engine->examples[i]);
+}
+
+static int everybody(sweep_job *job, rv_parallel_fn fn)
+{
+    rv_work_init(&job->work, job->batch->num);
+    rv_parallel(job->engine->model->context, fn, job);
+    return first_error(job->engine, job->batch->num);
+}
+
+static int forward_lockstep(rv_engine *engine, const rv_batch *batch)
+{
+    sweep_job job = {.engine = engine, .batch = batch};
+    int error = everybody(&job, begin_worker);
+    for (job.t = 0; !error && job.t < engine->model->num_steps; job.t++) {
+        error = batch->timestep(batch->user, job.t, false);
+        if (!error)
+            error = everybody(&job, step_worker);
+        if (!error)
+            error = batch->timestep(batch->user, job.t, true);
+    }
+    return error ? error : everybody(&job, end_worker);
+}
+
+/* ---- regularisation: the one thing that needs the whole batch between forward and backward ---- */
+
+static bool is_regularised(const rv_compiled_network *model)
+{
+    return model->eventprop.reg_lambda_upper > 0 || model->eventprop.reg_lambda_lower > 0;
+}
+
+/* penalty = (lambda / B) (mean count - nu), lambda by sign: what each spike of a hidden neuron subtracts from LambdaV.
+ * Counts are integers: their sum has no order. */
+static void regularise(rv_engine *engine, size_t num)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_eventprop_desc *d = &model->eventprop;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const rv_plan_population *p = &model->populations[i];
+        float *penalty = engine->penalty[i];
+        if (!penalty)
+            continue;
+        memset(engine->counts, 0, p->n_pad * sizeof *engine->counts);
+        for (size_t e = 0; e < num; e++) {
+            const rv_tape *tape = &engine->examples[e].tapes[i];
+            for (uint32_t k = 0; k < tape->offset[model->num_steps]; k++)
+                engine->counts[tape->ids[k]]++;
+        }
+        for (size_t j = 0; j < p->n; j++) {
+            const double over = (double)engine->counts[j] / (double)num - d->reg_nu_upper;
+            penalty[j] = (float)((over > 0 ? d->reg_lambda_upper : d->reg_lambda_lower) / (double)num * over);
+        }
+    }
+}
+
+int rv_engine_run(rv_engine *engine, const rv_batch *batch)
+{
+    const bool two_phases = engine->lockstep || (engine->learn && is_regularised(engine->model));
+    int error = RV_OK;
+    if (engine->lockstep)
+        error = forward_lockstep(engine, batch);
+    else if (two_phases || !engine->learn)
+        error = sweep(engine, batch, true, false);
+    if (error || !engine->learn)
+        return error;
+    if (two_phases && is_regularised(engine->model))
+        regularise(engine, batch->num);
+    error = sweep(engine, batch, !two_phases, true);
+    return error ? error : rv_gradient_learn(engine, batch->num);
+}

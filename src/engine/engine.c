@@ -1,0 +1,199 @@
+/* The engine's memory. */
+#include "engine/engine.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/context.h"
+
+static float *new_floats(rv_engine *engine, size_t n)
+{
+    return rv_arena_alloc(engine->arena, n, sizeof(float));
+}
+
+static int make_block(rv_engine *engine, rv_block *block)
+{
+    const rv_compiled_network *model = engine->model;
+    const size_t per_population = RV_MAX_STATE + 2 * RV_MAX_GROUPS;
+    block->state = new_floats(engine, model->block_size);
+    block->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *block->steps);
+    block->pointers =
+        rv_arena_alloc(engine->arena, model->num_populations * per_population, sizeof *block->pointers);
+    block->fired = rv_arena_alloc(engine->arena, model->max_n_pad / 64 + 1, sizeof *block->fired);
+    if (!block->state || !block->steps || !block->pointers || !block->fired)
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const rv_plan_population *p = &model->populations[i];
+        float **state = block->pointers + i * per_population;
+        float **in_syn = state + RV_MAX_STATE, **in_scale = in_syn + RV_MAX_GROUPS;
+        for (int k = 0; k < p->model->num_state; k++)
+            state[k] = block->state + p->state[k];
+        for (size_t g = 0; g < p->num_groups; g++) {
+            in_syn[g] = block->state + p->groups[g].in_syn;
+            in_scale[g] = p->groups[g].scale;
+        }
+        block->steps[i] = (rv_neuron_step){
+            .end = p->n_pad,
+            .state = state,
+            .coeff = (const float *const *)p->coeff,
+            .num_groups = p->num_groups,
+            .in_syn = (const float *const *)in_syn,
+            .in_scale = (const float *const *)in_scale,
+            .dt = (float)model->dt,
+            .fired = block->fired,
+        };
+    }
+    return RV_OK;
+}
+
+static int make_example(rv_engine *engine, rv_example *example, size_t position)
+{
+    const rv_compiled_network *model = engine->model;
+    const size_t outputs = (size_t)engine->num_targets;
+    example->position = position;
+    example->tapes = rv_arena_alloc(engine->arena, model->num_populations, sizeof *example->tapes);
+    example->readout_state = new_floats(engine, model->readout_size);
+    example->readout = new_floats(engine, outputs * model->max_n_pad);
+    example->loss_gradient = new_floats(engine, outputs * model->max_n_pad);
+    example->labels = rv_arena_alloc(engine->arena, outputs, sizeof *example->labels);
+    example->losses = rv_arena_alloc(engine->arena, outputs, sizeof *example->losses);
+    example->metrics = rv_arena_alloc(engine->arena, outputs * RV_MAX_TARGET_METRICS, sizeof *example->metrics);
+    if (!example->tapes || !example->readout_state || !example->readout || !example->loss_gradient ||
+        !example->labels || !example->losses || !example->metrics)
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        if (!(example->tapes[i].offset = rv_arena_alloc(engine->arena, (size_t)model->num_steps + 1,
+                                                        sizeof *example->tapes[i].offset)))
+            return RV_ERR_MEMORY;
+    return RV_OK;
+}
+
+static int make_worker(rv_engine *engine, rv_worker *worker)
+{
+    const rv_compiled_network *model = engine->model;
+    worker->adjoint = new_floats(engine, model->adjoint_size);
+    worker->history = model->rows ? NULL : new_floats(engine, 2 * model->history_size);
+    worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
+    worker->drive = new_floats(engine, (size_t)engine->num_targets * 2 * model->max_n_pad);
+    worker->sums = new_floats(engine, model->num_leaves * model->max_n_pad);
+    worker->row = new_floats(engine, model->max_n_pad);
+    return worker->adjoint && (model->rows || worker->history) && worker->back && worker->drive && worker->sums &&
+                   worker->row
+               ? RV_OK
+               : RV_ERR_MEMORY;
+}
+
+static int make_learning(rv_engine *engine)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_eventprop_desc *d = &model->eventprop;
+    size_t size;
+    engine->workers = rv_arena_alloc(engine->arena, (size_t)engine->num_threads, sizeof *engine->workers);
+    engine->penalty = rv_arena_alloc(engine->arena, model->num_populations, sizeof *engine->penalty);
+    engine->counts = rv_arena_alloc(engine->arena, model->max_n_pad, sizeof *engine->counts);
+    if (!engine->workers || !engine->penalty || !engine->counts)
+        return RV_ERR_MEMORY;
+    for (int i = 0; i < engine->num_threads; i++)
+        if (make_worker(engine, &engine->workers[i]))
+            return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const rv_plan_population *p = &model->populations[i];
+        const bool regularised = d->reg_lambda_upper > 0 || d->reg_lambda_lower > 0;
+        if (regularised && !p->model->is_input && p->model->spikes && !(engine->penalty[i] = new_floats(engine, p->n_pad)))
+            return RV_ERR_MEMORY;
+    }
+    if (!model->rows)
+        return RV_OK;
+    if (!rv_multiply(engine->capacity, (size_t)model->num_steps + 1, &size) || size > UINT32_MAX ||
+        !rv_multiply(size, model->history_size, &size))
+        return rv_fail(model->context, RV_ERR_MEMORY, "the rows schedule cannot hold %zu examples of %u timesteps",
+                       engine->capacity, model->num_steps);
+    engine->histories = new_floats(engine, size);
+    engine->sorted = rv_arena_alloc(engine->arena, model->num_populations, sizeof *engine->sorted);
+    if (!engine->histories || !engine->sorted)
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const size_t num_keys = model->populations[i].n * model->num_leaves;
+        if (!model->populations[i].has_outgoing)
+            continue;
+        engine->sorted[i].begin = rv_arena_alloc(engine->arena, num_keys + 1, sizeof(uint32_t));
+        engine->sorted[i].next = rv_arena_alloc(engine->arena, num_keys, sizeof(uint32_t));
+        if (!engine->sorted[i].begin || !engine->sorted[i].next)
+            return RV_ERR_MEMORY;
+    }
+    return RV_OK;
+}
+
+static int make_memory(rv_engine *engine)
+{
+    const size_t num_blocks = engine->lockstep ? engine->capacity : (size_t)engine->num_threads;
+    engine->examples = rv_arena_alloc(engine->arena, engine->capacity, sizeof *engine->examples);
+    engine->blocks = rv_arena_alloc(engine->arena, num_blocks, sizeof *engine->blocks);
+    if (!engine->examples || !engine->blocks)
+        return RV_ERR_MEMORY;
+    for (size_t i = 0; i < engine->capacity; i++)
+        if (make_example(engine, &engine->examples[i], i))
+            return RV_ERR_MEMORY;
+    for (size_t i = 0; i < num_blocks; i++)
+        if (make_block(engine, &engine->blocks[i]))
+            return RV_ERR_MEMORY;
+    return engine->learn ? make_learning(engine) : RV_OK;
+}
+
+int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engine_options *options)
+{
+    *out = NULL;
+    rv_engine *engine = rv_alloc(model->context, 1, sizeof *engine, "engine");
+    if (!engine)
+        return RV_ERR_MEMORY;
+    engine->model = model;
+    engine->num_threads = model->context->num_threads;
+    engine->capacity = options->capacity;
+    engine->learn = options->learn;
+    engine->lockstep = options->lockstep;
+    engine->num_targets = options->num_targets;
+    for (int i = 0; i < options->num_targets; i++)
+        engine->targets[i] = options->targets[i];
+    int error = rv_arena_create(&engine->arena, model->context, 0, "engine");
+    if (!error)
+        error = make_memory(engine);
+    if (error) {
+        rv_engine_free(engine);
+        return error;
+    }
+    *out = engine;
+    return RV_OK;
+}
+
+void rv_engine_free(rv_engine *engine)
+{
+    if (!engine)
+        return;
+    for (size_t e = 0; engine->examples && e < engine->capacity; e++)
+        for (uint32_t i = 0; engine->examples[e].tapes && i < engine->model->num_populations; i++) {
+            rv_free(engine->examples[e].tapes[i].ids);
+            rv_free(engine->examples[e].tapes[i].crossing);
+        }
+    for (uint32_t i = 0; engine->sorted && i < engine->model->num_populations; i++)
+        rv_free(engine->sorted[i].entries);
+    rv_arena_free(engine->arena);
+    rv_free(engine);
+}
+
+size_t rv_engine_memory(const rv_engine *engine)
+{
+    return rv_arena_bytes(engine->arena);
+}
+
+size_t rv_engine_tape_bound(const rv_engine *engine)
+{
+    const rv_compiled_network *model = engine->model;
+    const size_t max = engine->learn ? model->eventprop.max_spikes : model->num_steps;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const rv_plan_population *p = &model->populations[i];
+        if (p->model->spikes && !p->model->is_input)
+            bytes += p->n * (max < model->num_steps ? max : model->num_steps) *
+                     (engine->learn ? sizeof(uint32_t) + sizeof(float) : sizeof(uint32_t)) * engine->capacity;
+    }
+    return bytes;
+}

@@ -1,0 +1,168 @@
+/* RUN: the memory of the examples in flight, and the sweeps over it.
+ *
+ * An example lives at a position of the batch. Its tapes (the spikes of every population) and results belong to the
+ * position; its state while it is swept belongs to a block, one per worker, or one per position where the whole batch
+ * advances in lockstep. All of it is allocated when the engine is created, but for tapes, which grow at step
+ * boundaries, outside the kernels, and keep their size for the next batch. */
+#ifndef RV_ENGINE_ENGINE_H
+#define RV_ENGINE_ENGINE_H
+
+#include "compile/plan.h"
+
+#define RV_MAX_TARGETS 8
+#define RV_MAX_TARGET_METRICS 4
+
+/* The spikes of one population in one example, in time order. */
+typedef struct rv_tape {
+    uint32_t *ids;    /* neuron */
+    float *crossing;  /* I - V at the crossing; NULL where nobody needs it */
+    uint32_t *offset; /* (T + 1) spikes of step t: offset[t] .. offset[t + 1] - 1 */
+    size_t capacity;  /* spikes that ids and crossing have room for */
+} rv_tape;
+
+/* What a probe copies after every step: selected numbers of one variable. */
+typedef enum rv_tap_kind {
+    RV_TAP_STATE,    /* block + offset */
+    RV_TAP_ISYN,     /* what the neurons integrate: sum over groups of inSyn * scale */
+    RV_TAP_CONSTANT, /* a parameter */
+    RV_TAP_LAMBDA_V, /* adjoint block + offset */
+    RV_TAP_LAMBDA_I, /* history of a group */
+} rv_tap_kind;
+
+typedef struct rv_tap {
+    rv_tap_kind kind;
+    uint32_t population;
+    size_t offset;         /* STATE, LAMBDA_V: in the block; LAMBDA_I: in a step of the history */
+    const float *constant; /* CONSTANT */
+    const uint32_t *neurons;
+    size_t num_neurons;
+} rv_tap;
+
+/* Where a tap's numbers of one example go: (T, num_neurons). */
+typedef struct rv_tap_target {
+    const rv_tap *tap;
+    float *out;
+} rv_tap_target;
+
+/* What an output is held against, for one example. */
+typedef struct rv_target {
+    uint32_t population;
+    const rv_loss_model *loss;
+    const rv_metric_model *metrics[RV_MAX_TARGET_METRICS];
+    int num_metrics;
+} rv_target;
+
+/* One position of the batch. */
+typedef struct rv_example {
+    size_t position;
+    size_t index;  /* in the data set */
+    size_t epoch;
+    rv_tape *tapes; /* [populations] */
+    float *readout_state;
+    float *readout;      /* (num_outputs, max_n_pad) readouts of the outputs */
+    float *loss_gradient; /* as readout: minus the loss's derivative */
+    int32_t *labels;     /* [outputs], -1 = none */
+    double *losses;      /* [outputs] */
+    double *metrics;     /* [outputs][RV_MAX_TARGET_METRICS] */
+    const rv_tap_target *taps; /* of this example; adjoint ones are filled by the sweep back */
+    size_t num_taps;
+    int error;
+} rv_example;
+
+/* State of an example while it is swept forward. */
+typedef struct rv_block {
+    float *state;          /* (block_size) */
+    rv_neuron_step *steps; /* [populations] arguments of the kernels, pointing into state */
+    float **pointers;      /* storage of the arrays of pointers in steps */
+    uint64_t *fired;
+} rv_block;
+
+/* A worker's own memory. */
+typedef struct rv_worker {
+    float *adjoint; /* (adjoint_size) */
+    float *history; /* slots schedule: (2, history_size), a ring */
+    float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
+    float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
+    float *sums;    /* rows: (num_leaves, max_n_pad) */
+    float *row;     /* (max_n_pad) gradient of a row */
+} rv_worker;
+
+/* Rows schedule: the spikes of one source population over the batch, by neuron, then leaf, then example, then step
+ * descending; each is the number of the row of LambdaI it meets. */
+typedef struct rv_sorted_spikes {
+    uint32_t *begin;   /* (n * num_leaves + 1) */
+    uint32_t *next;    /* (n * num_leaves) scratch */
+    uint32_t *entries; /* position * (T + 1) + step + 1 */
+    size_t capacity;
+} rv_sorted_spikes;
+
+typedef struct rv_engine {
+    rv_compiled_network *model;
+    int num_threads;
+    size_t capacity; /* positions */
+    bool learn;
+    bool lockstep;
+    rv_target targets[RV_MAX_TARGETS];
+    int num_targets;
+    rv_arena *arena;
+    rv_example *examples; /* [capacity] */
+    rv_block *blocks;     /* [num_threads], or [capacity] in lockstep */
+    rv_worker *workers;   /* [num_threads] */
+    float *histories;     /* rows schedule: (capacity, T + 1, history_size) */
+    rv_sorted_spikes *sorted; /* rows schedule: [populations] */
+    float **penalty;      /* [populations] (n_pad) regularisation at each spike; NULL = none */
+    uint32_t *counts;     /* (max_n_pad) scratch */
+} rv_engine;
+
+/* What one batch is. */
+typedef struct rv_batch {
+    size_t num; /* examples at positions 0 .. num - 1, their index, epoch, labels and taps set */
+    /* Fills the tapes of the inputs; called in the worker that owns the example. */
+    int (*load)(void *user, rv_example *example);
+    /* OPTIONAL: the sweep forward of an example has ended; called in its worker. */
+    int (*finish)(void *user, rv_example *example);
+    /* Lockstep, OPTIONAL: called in the caller's thread before (end = false) and after every step; non-zero ends the batch. */
+    int (*timestep)(void *user, uint32_t t, bool end);
+    void *user;
+} rv_batch;
+
+typedef struct rv_engine_options {
+    size_t capacity; /* most examples of a batch, >= 1 */
+    bool learn;      /* sweep back and learn */
+    bool lockstep;   /* somebody watches timesteps */
+    rv_target targets[RV_MAX_TARGETS];
+    int num_targets;
+} rv_engine_options;
+
+int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engine_options *options);
+void rv_engine_free(rv_engine *engine);
+size_t rv_engine_memory(const rv_engine *engine);     /* bytes, without tapes */
+size_t rv_engine_tape_bound(const rv_engine *engine); /* bytes tapes of hidden populations may grow to */
+
+/* Runs a batch: forward, losses and metrics, and, when learning, backward and one step of the optimiser. */
+int rv_engine_run(rv_engine *engine, const rv_batch *batch);
+
+/* ---- parts ---- */
+
+/* Room for `more` spikes after `used`. */
+int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, size_t used, size_t more);
+
+void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *example);
+int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t);
+/* Readouts, losses, metrics, limits. */
+int rv_forward_end(const rv_engine *engine, rv_example *example);
+
+/* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
+void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);
+
+/* From the batch's leaves to gradients and weights. */
+int rv_gradient_learn(rv_engine *engine, size_t batch_num);
+
+
+/* Sizes and steps of a history: LambdaI of the step `t` (0 .. T) of an example. */
+static inline size_t rv_history_steps(const rv_compiled_network *model)
+{
+    return model->rows ? (size_t)model->num_steps + 1 : 2;
+}
+
+#endif

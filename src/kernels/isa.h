@@ -1,0 +1,107 @@
+/* What files compiled once per instruction set share: names and vectors.
+ *
+ * Such a file is compiled with -march=... -DRV_ISA=v3 (v2, v3, v4 on x86-64, base elsewhere), and what it exports is
+ * named with RV_ISA_NAME(rv_lif_ops) -> rv_lif_ops_v3. Elementwise arithmetic is written on vectors of the width the
+ * instruction set has, sums on 16 lanes whatever the width: bits are the same everywhere. Arrays are 64-byte aligned
+ * and padded to 16 floats. */
+#ifndef RV_KERNELS_ISA_H
+#define RV_KERNELS_ISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef RV_ISA
+#error "this file is compiled once per instruction set, with -DRV_ISA=..."
+#endif
+
+#define RV_CONCAT_(a, b) a##_##b
+#define RV_CONCAT(a, b) RV_CONCAT_(a, b)
+#define RV_ISA_NAME(name) RV_CONCAT(name, RV_ISA)
+
+#define RV_INLINE static inline __attribute__((always_inline))
+#define RV_LANES 16 /* arrays are padded to this; lanes of a sum */
+
+#if defined(__AVX512F__)
+#define RV_WIDTH 16 /* floats in a register */
+#elif defined(__AVX__)
+#define RV_WIDTH 8
+#else
+#define RV_WIDTH 4
+#endif
+
+typedef float rv_vec __attribute__((vector_size(4 * RV_WIDTH), may_alias));
+typedef int32_t rv_veci __attribute__((vector_size(4 * RV_WIDTH), may_alias));
+typedef float rv_half __attribute__((vector_size(32), may_alias));    /* of 16 lanes */
+typedef float rv_quarter __attribute__((vector_size(16), may_alias)); /* of 16 lanes */
+
+RV_INLINE rv_vec *rv_at(float *p)
+{
+    return (rv_vec *)__builtin_assume_aligned(p, 4 * RV_WIDTH);
+}
+
+RV_INLINE const rv_vec *rv_cat(const float *p)
+{
+    return (const rv_vec *)__builtin_assume_aligned(p, 4 * RV_WIDTH);
+}
+
+/* lane k of a where mask is all ones, of b where it is zero */
+RV_INLINE rv_vec rv_select(rv_veci mask, rv_vec a, rv_vec b)
+{
+    return (rv_vec)((mask & (rv_veci)a) | (~mask & (rv_veci)b));
+}
+
+/* one bit per lane from a comparison's result */
+RV_INLINE uint32_t rv_mask_bits(rv_veci mask)
+{
+#if defined(__AVX512DQ__)
+    return (uint32_t)_mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX__)
+    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+#elif defined(__SSE2__)
+    return (uint32_t)_mm_movemask_ps((__m128)mask);
+#else
+    uint32_t bits = 0;
+    for (int k = 0; k < RV_WIDTH; k++)
+        bits |= (uint32_t)(mask[k] & 1) << k;
+    return bits;
+#endif
+}
+
+/* a sum of 16 lanes, in as many registers as it takes */
+typedef struct rv_lanes {
+    rv_vec part[RV_LANES / RV_WIDTH];
+} rv_lanes;
+
+/* its total in a fixed tree: lane k + lane k + 8, then + 4, + 2, + 1 */
+RV_INLINE float rv_sum_lanes(const rv_lanes *sum)
+{
+#if RV_WIDTH == 16
+    const rv_half *h = (const rv_half *)&sum->part[0];
+    const rv_half a = h[0] + h[1];
+    const rv_quarter *q = (const rv_quarter *)&a;
+    const rv_quarter x = q[0] + q[1];
+#elif RV_WIDTH == 8
+    const rv_vec a = sum->part[0] + sum->part[1];
+    const rv_quarter *q = (const rv_quarter *)&a;
+    const rv_quarter x = q[0] + q[1];
+#else
+    const rv_vec x = (sum->part[0] + sum->part[2]) + (sum->part[1] + sum->part[3]);
+#endif
+    return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+/* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. */
+RV_INLINE size_t rv_bits_to_ids(const uint64_t *words, size_t begin, size_t end, uint32_t *ids)
+{
+    size_t num = 0;
+    for (size_t w = begin / 64; w < (end + 63) / 64; w++)
+        for (uint64_t bits = words[w]; bits; bits &= bits - 1)
+            ids[num++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
+    return num;
+}
+
+#endif

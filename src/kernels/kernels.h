@@ -1,0 +1,46 @@
+/* The inner loops of the engine: one table of functions per instruction set, all with the same bits.
+ *
+ * Rows: a matrix has `stride` floats per row, a multiple of 16; padding is zero and stays zero. Ranges [begin, end)
+ * of targets are multiples of 16, so that threads may share one example's targets. */
+#ifndef RV_KERNELS_KERNELS_H
+#define RV_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/isa.h"
+
+/* constants of one step of Adam, in float32 after computation in double */
+typedef struct rv_adam_step {
+    float alpha, beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
+    float scale_m, scale_v; /* 1 / (1 - beta1^n), 1 / (1 - beta2^n) */
+} rv_adam_step;
+
+typedef struct rv_kernels {
+    const char *name;
+
+    /* acc[j] = acc[j] * decay[j] + rows[ids[0]][j] + rows[ids[1]][j] + ...; decay NULL = 1 */
+    void (*add_rows)(float *acc, const float *decay, const float *rows, size_t stride, const uint32_t *ids,
+                     size_t num, size_t begin, size_t end);
+
+    /* out[k] += sum over j of rows[ids[k]][j] * x[j], in blocks of 256 targets of 16 lanes, blocks in order; out has
+     * room for num rounded up to 4 */
+    void (*dot_rows)(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
+                     size_t n);
+
+    /* rows[ids[k]][j] += x[j]; a row whose touched flag is 0 counts as zero, whatever it holds, and is flagged */
+    void (*scatter_rows)(float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x, size_t n,
+                         uint8_t *touched);
+
+    /* out[j] = (a[j] + b[j]), and out[j] = a[j] * b[j] */
+    void (*add)(float *out, const float *a, const float *b, size_t n);
+    void (*multiply)(float *out, const float *a, const float *b, size_t n);
+
+    /* one step of Adam on n weights w with gradient g and moments m, v */
+    void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
+} rv_kernels;
+
+/* The table of an instruction set this processor has. */
+const rv_kernels *rv_kernels_for(rv_isa isa);
+
+#endif

@@ -1,0 +1,141 @@
+/* Row kernels: what a spike costs. A step's spikes are walked with the targets' sums kept in registers, so that a
+ * synaptic event is one load and one add. */
+#include "kernels/isa.h"
+#include "kernels/kernels.h"
+
+/* registers that hold sums at once: as many as leave a few free */
+#define WIDE (RV_WIDTH == 16 ? 16 : 8)
+#define DOT_BLOCK 256 /* targets in a block: part of the definition of a dot product, not a tuning knob */
+
+/* Cuts [begin, end) into pieces whose number of registers is a constant for `call`, so that sums stay in registers. */
+#define FOR_BLOCKS(begin, end, call)                                                                                   \
+    do {                                                                                                               \
+        size_t j = (begin);                                                                                            \
+        for (; j + WIDE * RV_WIDTH <= (end); j += WIDE * RV_WIDTH)                                                     \
+            call(j, WIDE);                                                                                             \
+        for (; j + 4 * RV_WIDTH <= (end); j += 4 * RV_WIDTH)                                                           \
+            call(j, 4);                                                                                                \
+        for (; j < (end); j += RV_WIDTH)                                                                               \
+            call(j, 1);                                                                                                \
+    } while (0)
+
+RV_INLINE void add_rows_block(rv_vec *acc, const rv_vec *decay, const float *rows, size_t stride, const uint32_t *ids,
+                              size_t num, int count)
+{
+    rv_vec sum[WIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++) {
+        sum[i] = acc[i];
+        if (decay)
+            sum[i] *= decay[i];
+    }
+    for (size_t k = 0; k < num; k++) {
+        const rv_vec *row = rv_cat(rows + ids[k] * stride);
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            sum[i] += row[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        acc[i] = sum[i];
+}
+
+static void add_rows(float *acc, const float *decay, const float *rows, size_t stride, const uint32_t *ids, size_t num,
+                     size_t begin, size_t end)
+{
+#define DECAYED(j, count) add_rows_block(rv_at(acc + (j)), rv_cat(decay + (j)), rows + (j), stride, ids, num, count)
+#define KEPT(j, count) add_rows_block(rv_at(acc + (j)), NULL, rows + (j), stride, ids, num, count)
+    if (decay)
+        FOR_BLOCKS(begin, end, DECAYED);
+    else if (num)
+        FOR_BLOCKS(begin, end, KEPT);
+#undef DECAYED
+#undef KEPT
+}
+
+/* up to 256 targets of four rows at once: four chains of additions hide each other's latency */
+RV_INLINE void dot_four(float *out, const float *const row[4], const float *x, size_t n)
+{
+    rv_lanes sum[4] = {0};
+    for (size_t j = 0; j < n; j += RV_LANES) {
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++) {
+#pragma GCC unroll 4
+            for (int i = 0; i < RV_LANES / RV_WIDTH; i++)
+                sum[r].part[i] += rv_cat(row[r] + j)[i] * rv_cat(x + j)[i];
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; r++)
+        out[r] += rv_sum_lanes(&sum[r]);
+}
+
+static void dot_rows(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
+                     size_t n)
+{
+    for (size_t j = 0; j < n; j += DOT_BLOCK) {
+        const size_t size = n - j < DOT_BLOCK ? n - j : DOT_BLOCK;
+        for (size_t k = 0; k < num; k += 4) {
+            const float *row[4];
+            for (size_t r = 0; r < 4; r++) /* past the end: the last row again, into the room that out has */
+                row[r] = rows + ids[k + r < num ? k + r : num - 1] * stride + j;
+            dot_four(out + k, row, x + j, size);
+        }
+    }
+}
+
+RV_INLINE void scatter_block(float *rows, size_t stride, const uint32_t *ids, size_t num, const rv_vec *x,
+                             const uint8_t *touched, int count)
+{
+    rv_vec value[WIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        value[i] = x[i];
+    for (size_t k = 0; k < num; k++) {
+        rv_vec *row = rv_at(rows + ids[k] * stride);
+        if (touched[ids[k]]) {
+#pragma GCC unroll 16
+            for (int i = 0; i < count; i++)
+                row[i] += value[i];
+        } else {
+            const rv_vec zero = {0}; /* 0 + x: a sum that starts at +0 is never -0 */
+#pragma GCC unroll 16
+            for (int i = 0; i < count; i++)
+                row[i] = zero + value[i];
+        }
+    }
+}
+
+static void scatter_rows(float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x, size_t n,
+                         uint8_t *touched)
+{
+#define SCATTER(j, count) scatter_block(rows + (j), stride, ids, num, rv_cat(x + (j)), touched, count)
+    FOR_BLOCKS(0, n, SCATTER);
+#undef SCATTER
+    for (size_t k = 0; k < num; k++)
+        touched[ids[k]] = 1;
+}
+
+static void add(float *out, const float *a, const float *b, size_t n)
+{
+    for (size_t j = 0; j < n; j += RV_WIDTH)
+        *rv_at(out + j) = *rv_cat(a + j) + *rv_cat(b + j);
+}
+
+static void multiply(float *out, const float *a, const float *b, size_t n)
+{
+    for (size_t j = 0; j < n; j += RV_WIDTH)
+        *rv_at(out + j) = *rv_cat(a + j) * *rv_cat(b + j);
+}
+
+void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
+
+extern const rv_kernels RV_ISA_NAME(rv_kernels);
+const rv_kernels RV_ISA_NAME(rv_kernels) = {
+    .add_rows = add_rows,
+    .dot_rows = dot_rows,
+    .scatter_rows = scatter_rows,
+    .add = add,
+    .multiply = multiply,
+    .adam = RV_ISA_NAME(rv_adam),
+};

@@ -1,0 +1,121 @@
+/* Leaky integrate-and-fire: description. Its equations are in leaky_integrate_fire_step.c. */
+#include "neurons/leaky_integrate_fire.h"
+
+#include <math.h>
+
+#include "base/math.h"
+#include "kernels/dispatch.h"
+#include "network/params.h"
+
+enum { V_THRESH, V_RESET, V, TAU_MEM, TAU_REFRAC, RELATIVE_RESET, INTEGRATE_DURING_REFRAC, SCALE_I, NUM_PARAMS };
+
+static const rv_param params[NUM_PARAMS] = {
+    [V_THRESH] = {"v_thresh", "Vthresh", "", RV_PARAM_VALUE, RV_SAME(1), -INFINITY, INFINITY, false,
+                  "firing threshold"},
+    [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false,
+                 "voltage after a spike"},
+    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false, "voltage at the start of an example"},
+    [TAU_MEM] = {"tau_mem", "TauMem", "ms", RV_PARAM_VALUE, RV_SAME(20), 0, INFINITY, true, "membrane time constant"},
+    [TAU_REFRAC] = {"tau_refrac", "TauRefrac", "ms", RV_PARAM_VALUE, RV_SAME(0), 0, INFINITY, false,
+                    "refractory period, 0 = none"},
+    [RELATIVE_RESET] = {"relative_reset", "", "", RV_PARAM_FLAG, {1, 0, 1}, 0, 1, false,
+                        "a spike subtracts v_thresh - v_reset instead of setting v_reset"},
+    [INTEGRATE_DURING_REFRAC] = {"integrate_during_refrac", "", "", RV_PARAM_FLAG, {1, 0, 1}, 0, 1, false,
+                                 "the membrane integrates while refractory"},
+    [SCALE_I] = {"scale_i", "", "", RV_PARAM_FLAG, {0, 1, 0}, 0, 1, false, "input is scaled with 1 - alpha"},
+};
+
+static const rv_state_variable state[LIF_NUM_STATE] = {
+    [LIF_V] = {"v", "V", V},
+    [LIF_REFRAC_TIME] = {"", "RefracTime", -1},
+};
+
+static void coefficients(float *const *coeff, const float *const *param, size_t n, double dt)
+{
+    const bool relative = param[RELATIVE_RESET][0] != 0, scale = param[SCALE_I][0] != 0;
+    for (size_t j = 0; j < n; j++) {
+        const double alpha = rv_exp(-dt / (double)param[TAU_MEM][j]);
+        const float drop = param[V_THRESH][j] - param[V_RESET][j];
+        coeff[LIF_ALPHA][j] = (float)alpha;
+        coeff[LIF_GAIN][j] = scale ? (float)(1 - alpha) : 1.0F;
+        coeff[LIF_V_THRESH][j] = param[V_THRESH][j];
+        coeff[LIF_RESET_KEEP][j] = relative ? 1.0F : 0.0F;
+        coeff[LIF_RESET_TO][j] = relative ? -drop : param[V_RESET][j];
+        coeff[LIF_TAU_REFRAC][j] = param[TAU_REFRAC][j];
+        coeff[LIF_JUMP][j] = drop;
+    }
+}
+
+static float padding(int c)
+{
+    return c == LIF_V_THRESH ? INFINITY : 0.0F;
+}
+
+static bool is_refractory(const float *const *param, size_t n)
+{
+    for (size_t j = 0; j < n; j++)
+        if (param[TAU_REFRAC][j] > 0)
+            return true;
+    return false;
+}
+
+static int variant(const float *const *param, size_t n, size_t num_groups)
+{
+    const int mode = !is_refractory(param, n)                      ? LIF_FREE
+                     : param[INTEGRATE_DURING_REFRAC][0] != 0.0F ? LIF_REFRAC_INTEGRATES
+                                                                   : LIF_REFRAC_HOLDS;
+    return mode + (num_groups == 1 ? 0 : LIF_NUM_MODES);
+}
+
+RV_ISA_TABLES(const rv_neuron_ops, rv_leaky_integrate_fire_ops);
+
+static const rv_neuron_ops *ops(rv_isa isa)
+{
+    return RV_ISA_PICK(rv_leaky_integrate_fire_ops, isa);
+}
+
+static const char *eventprop_warning(const float *const *param, size_t n)
+{
+    if (param[RELATIVE_RESET][0] != 0)
+        return "gradients through a relative reset are approximate (exact: relative_reset off)";
+    if (is_refractory(param, n))
+        return "gradients through a refractory period are approximate (exact: tau_refrac 0)";
+    if (param[SCALE_I][0] == 0)
+        return "gradients of unscaled currents are approximate (exact: scale_i on)";
+    return NULL;
+}
+
+const rv_neuron_model rv_leaky_integrate_fire_model = {
+    .name = "LeakyIntegrateFire",
+    .help = "leaky integrate-and-fire",
+    .params = params,
+    .num_params = NUM_PARAMS,
+    .state = state,
+    .num_state = LIF_NUM_STATE,
+    .num_coeffs = LIF_NUM_COEFFS,
+    .spikes = true,
+    .voltage = LIF_V,
+    .tau_mem = TAU_MEM,
+    .alpha_coeff = LIF_ALPHA,
+    .coefficients = coefficients,
+    .padding = padding,
+    .variant = variant,
+    .ops = ops,
+    .eventprop_warning = eventprop_warning,
+};
+
+rv_neuron rv_leaky_integrate_fire(rv_lif p)
+{
+    return (rv_neuron){
+        .model = &rv_leaky_integrate_fire_model,
+        .value = {[V_THRESH] = p.v_thresh,
+                  [V_RESET] = p.v_reset,
+                  [V] = p.v,
+                  [TAU_MEM] = p.tau_mem,
+                  [TAU_REFRAC] = p.tau_refrac,
+                  [RELATIVE_RESET] = rv_flag_value(p.relative_reset),
+                  [INTEGRATE_DURING_REFRAC] = rv_flag_value(p.integrate_during_refrac),
+                  [SCALE_I] = rv_flag_value(p.scale_i)},
+        .readout = p.readout,
+    };
+}

@@ -1,0 +1,299 @@
+/* Where examples come from: data checked against the network, and binned to timesteps. */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "base/error.h"
+#include "base/philox.h"
+#include "data/spikes.h"
+#include "train/bin.h"
+#include "train/run.h"
+
+static bool is_input(const rv_population *population)
+{
+    return population->neuron.model->is_input;
+}
+
+/* ---- checks ---- */
+
+static int check_input(const rv_feed *feed, const rv_feed_input *input, size_t num_examples)
+{
+    rv_context *context = feed->model->context;
+    const char *name = input->population->name;
+    if (!input->spikes)
+        return rv_fail(context, RV_ERR_DATA, "input '%s': spikes are required", name);
+    if (rv_spikes_num_neurons(input->spikes) != input->population->size)
+        return rv_fail(context, RV_ERR_SHAPE, "input '%s' has %zu neurons, its data have %zu", name,
+                       input->population->size, rv_spikes_num_neurons(input->spikes));
+    if (rv_spikes_num_examples(input->spikes) != num_examples)
+        return rv_fail(context, RV_ERR_SHAPE, "input '%s' has %zu examples, expected %zu as the first input", name,
+                       rv_spikes_num_examples(input->spikes), num_examples);
+    return RV_OK;
+}
+
+static int check_output(const rv_feed *feed, const rv_feed_output *output, size_t num_examples, bool required)
+{
+    rv_context *context = feed->model->context;
+    const char *name = output->population->name;
+    if (!output->labels)
+        return required ? rv_fail(context, RV_ERR_DATA, "output '%s': labels are required", name) : RV_OK;
+    if (output->num_labels != num_examples)
+        return rv_fail(context, RV_ERR_SHAPE, "output '%s' has %zu labels for %zu examples", name, output->num_labels,
+                       num_examples);
+    for (size_t i = 0; i < num_examples; i++)
+        if (output->labels[i] < 0 || (size_t)output->labels[i] >= output->population->size)
+            return rv_fail(context, RV_ERR_LABEL, "output '%s': label of example %zu must be >= 0 and < %zu, got %d",
+                           name, i, output->population->size, output->labels[i]);
+    return RV_OK;
+}
+
+static int check_data(rv_feed *feed, bool labels_required)
+{
+    if (!feed->inputs[0].spikes)
+        return rv_fail(feed->model->context, RV_ERR_DATA, "input '%s': spikes are required",
+                       feed->inputs[0].population->name);
+    feed->num_examples = rv_spikes_num_examples(feed->inputs[0].spikes);
+    int error = feed->num_examples <= UINT32_MAX ? RV_OK
+                                                 : rv_fail(feed->model->context, RV_ERR_DATA,
+                                                           "more than 4294967295 examples");
+    for (int i = 0; !error && i < feed->num_inputs; i++)
+        error = check_input(feed, &feed->inputs[i], feed->num_examples);
+    for (int i = 0; !error && i < feed->num_outputs; i++)
+        error = check_output(feed, &feed->outputs[i], feed->num_examples, labels_required);
+    return error;
+}
+
+static int check_ports(rv_feed *feed, const rv_data *data)
+{
+    rv_context *context = feed->model->context;
+    const rv_network *network = feed->model->network;
+    for (; feed->num_inputs < RV_MAX_PORTS && data->inputs[feed->num_inputs].population; feed->num_inputs++) {
+        const rv_input *input = &data->inputs[feed->num_inputs];
+        if (input->population->network != network || !is_input(input->population))
+            return rv_fail(context, RV_ERR_ARGUMENT, "input '%s' is not an input population of this network",
+                           input->population->name);
+        for (int i = 0; i < feed->num_inputs; i++)
+            if (feed->inputs[i].population == input->population)
+                return rv_fail(context, RV_ERR_ARGUMENT, "input '%s' is given twice", input->population->name);
+        feed->inputs[feed->num_inputs] = (rv_feed_input){.population = input->population, .spikes = input->spikes};
+    }
+    for (; feed->num_outputs < RV_MAX_PORTS && data->outputs[feed->num_outputs].population; feed->num_outputs++) {
+        const rv_output *output = &data->outputs[feed->num_outputs];
+        if (output->population->network != network || !output->population->neuron.readout)
+            return rv_fail(context, RV_ERR_ARGUMENT, "output '%s' is not a population of this network with a readout",
+                           output->population->name);
+        for (int i = 0; i < feed->num_outputs; i++)
+            if (feed->outputs[i].population == output->population)
+                return rv_fail(context, RV_ERR_ARGUMENT, "output '%s' is given twice", output->population->name);
+        feed->outputs[feed->num_outputs] =
+            (rv_feed_output){output->population, output->labels, output->num_labels};
+    }
+    for (size_t i = 0; i < network->num_populations; i++) {
+        bool fed = !is_input(network->populations[i]);
+        for (int k = 0; k < feed->num_inputs; k++)
+            fed |= feed->inputs[k].population == network->populations[i];
+        if (!fed)
+            return rv_fail(context, RV_ERR_DATA, "input '%s' gets no data", network->populations[i]->name);
+    }
+    return feed->num_inputs ? RV_OK : rv_fail(context, RV_ERR_DATA, "the data have no inputs");
+}
+
+/* ---- binning ---- */
+
+static void put(void *array, bool wide, size_t i, uint32_t x)
+{
+    if (wide)
+        ((uint32_t *)array)[i] = x;
+    else
+        ((uint16_t *)array)[i] = (uint16_t)x;
+}
+
+static uint32_t get(const void *array, bool wide, size_t i)
+{
+    return wide ? ((const uint32_t *)array)[i] : ((const uint16_t *)array)[i];
+}
+
+static int bin_input(rv_feed *feed, rv_feed_input *input)
+{
+    rv_compiled_network *model = feed->model;
+    rv_binned *b = &input->binned;
+    rv_binner binner;
+    size_t total = 0, capacity = 0;
+    uint64_t left_out = 0;
+    for (size_t i = 0; i < feed->num_examples; i++)
+        total += rv_spikes_count(input->spikes, i);
+    b->wide_steps = model->num_steps > UINT16_MAX + 1U;
+    b->wide_ids = input->population->size > UINT16_MAX + 1U;
+    int error = rv_binner_create(&binner, model->context, input->population->size, model->num_steps, model->dt);
+    if (error)
+        return error;
+    b->offset = rv_alloc(model->context, feed->num_examples + 1, sizeof *b->offset, "offsets of binned spikes");
+    b->steps = rv_alloc(model->context, total, b->wide_steps ? 4 : 2, "binned spikes");
+    b->ids = rv_alloc(model->context, total, b->wide_ids ? 4 : 2, "binned spikes");
+    if (!b->offset || !b->steps || !b->ids)
+        error = RV_ERR_MEMORY;
+    for (size_t i = 0; !error && i < feed->num_examples; i++) {
+        error = rv_binner_run(&binner, input->spikes, i);
+        for (size_t k = 0; !error && k < binner.num; k++) {
+            put(b->steps, b->wide_steps, capacity + k, rv_binned_step(binner.keys[k]));
+            put(b->ids, b->wide_ids, capacity + k, rv_binned_id(binner.keys[k]));
+        }
+        left_out += binner.left_out;
+        capacity += binner.num;
+        if (!error)
+            b->offset[i + 1] = capacity;
+    }
+    rv_binner_clear(&binner);
+    if (!error && left_out)
+        rv_log(model->context, RV_LOG_WARNING,
+               "input '%s': %llu of %zu spikes come later than example_timesteps = %u and are left out",
+               input->population->name, (unsigned long long)left_out, total, model->num_steps);
+    return error;
+}
+
+int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool labels_required)
+{
+    *out = NULL;
+    rv_feed *feed = rv_alloc(model->context, 1, sizeof *feed, "feed");
+    if (!feed)
+        return RV_ERR_MEMORY;
+    feed->model = model;
+    feed->next_batch = data->next_batch;
+    feed->next_batch_user = data->next_batch_user;
+    int error = check_ports(feed, data);
+    if (!error && !feed->next_batch) {
+        error = check_data(feed, labels_required);
+        for (int i = 0; !error && i < feed->num_inputs; i++)
+            error = bin_input(feed, &feed->inputs[i]);
+    }
+    if (error) {
+        rv_feed_free(feed);
+        return error;
+    }
+    *out = feed;
+    return RV_OK;
+}
+
+void rv_feed_free(rv_feed *feed)
+{
+    if (!feed)
+        return;
+    for (int i = 0; i < feed->num_inputs; i++) {
+        rv_free(feed->inputs[i].binned.offset);
+        rv_free(feed->inputs[i].binned.steps);
+        rv_free(feed->inputs[i].binned.ids);
+    }
+    rv_free(feed);
+}
+
+int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_required)
+{
+    rv_input inputs[RV_MAX_PORTS] = {0};
+    rv_output outputs[RV_MAX_PORTS] = {0};
+    for (int i = 0; i < feed->num_inputs; i++)
+        inputs[i].population = feed->inputs[i].population;
+    for (int i = 0; i < feed->num_outputs; i++)
+        outputs[i].population = feed->outputs[i].population;
+    const int got = feed->next_batch(feed->next_batch_user, batch, inputs, outputs);
+    if (got <= 0)
+        return got;
+    for (int i = 0; i < feed->num_inputs; i++)
+        feed->inputs[i].spikes = inputs[i].spikes;
+    for (int i = 0; i < feed->num_outputs; i++) {
+        feed->outputs[i].labels = outputs[i].labels;
+        feed->outputs[i].num_labels = outputs[i].num_labels;
+    }
+    const int error = check_data(feed, labels_required);
+    if (error)
+        return error;
+    if (feed->num_examples < 1 || feed->num_examples > batch_size)
+        return rv_fail(feed->model->context, RV_ERR_DATA, "batch %zu must have 1 to %zu examples, got %zu", batch,
+                       batch_size, feed->num_examples);
+    return 1;
+}
+
+/* ---- loading ---- */
+
+/* steps ascending; ids in order */
+static int load_binned(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_binned *b,
+                       size_t index)
+{
+    const size_t begin = b->offset[index], num = b->offset[index + 1] - begin;
+    const int error = rv_tape_reserve(engine, p, tape, 0, num + 1);
+    if (error)
+        return error;
+    for (size_t k = 0; k < num; k++)
+        tape->ids[k] = get(b->ids, b->wide_ids, begin + k);
+    uint32_t k = 0;
+    for (uint32_t t = 0; t < engine->model->num_steps; t++) {
+        tape->offset[t] = k;
+        while (k < num && get(b->steps, b->wide_steps, begin + k) == t)
+            k++;
+    }
+    tape->offset[engine->model->num_steps] = k;
+    return RV_OK;
+}
+
+static int load_keys(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_binner *binner)
+{
+    const int error = rv_tape_reserve(engine, p, tape, 0, binner->num + 1);
+    uint32_t k = 0;
+    for (uint32_t t = 0; !error && t < engine->model->num_steps; t++) {
+        tape->offset[t] = k;
+        for (; k < binner->num && rv_binned_step(binner->keys[k]) == t; k++)
+            tape->ids[k] = rv_binned_id(binner->keys[k]);
+    }
+    tape->offset[engine->model->num_steps] = k;
+    return error;
+}
+
+/* Spikes binned as they are needed: an iterator's, or transformed ones. */
+static int load_unbinned(const rv_feed *feed, const rv_engine *engine, const rv_feed_input *input,
+                         const rv_plan_population *p, rv_example *example)
+{
+    rv_context *context = feed->model->context;
+    rv_binner binner;
+    int error = rv_binner_create(&binner, context, p->n, feed->model->num_steps, feed->model->dt);
+    if (!error && !feed->transform)
+        error = rv_binner_run(&binner, input->spikes, example->index);
+    if (!error && feed->transform) {
+        uint32_t random[4];
+        rv_random(rv_context_seed(context), RV_RANDOM_TRANSFORM, rv_population_object(input->population),
+                  example->epoch, example->index, random);
+        error = rv_binner_run_transformed(&binner, input->spikes, example->index, feed->transform_capacity,
+                                          feed->transform, feed->transform_user, input->population, example->epoch,
+                                          random);
+    }
+    if (!error)
+        error = load_keys(engine, p, &example->tapes[input->population->index], &binner);
+    rv_binner_clear(&binner);
+    return error;
+}
+
+int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example)
+{
+    for (int i = 0; i < feed->num_inputs; i++) {
+        const rv_feed_input *input = &feed->inputs[i];
+        const rv_plan_population *p = &feed->model->populations[input->population->index];
+        const int error = feed->transform || feed->next_batch
+                              ? load_unbinned(feed, engine, input, p, example)
+                              : load_binned(engine, p, &example->tapes[input->population->index], &input->binned,
+                                            example->index);
+        if (error)
+            return error;
+    }
+    return RV_OK;
+}
+
+size_t rv_feed_memory(const rv_feed *feed)
+{
+    size_t bytes = sizeof *feed;
+    for (int i = 0; i < feed->num_inputs; i++) {
+        const rv_binned *b = &feed->inputs[i].binned;
+        if (b->offset)
+            bytes += (feed->num_examples + 1) * sizeof *b->offset +
+                     b->offset[feed->num_examples] * ((b->wide_steps ? 4U : 2U) + (b->wide_ids ? 4U : 2U));
+    }
+    return bytes;
+}

@@ -1,0 +1,189 @@
+/* The loop: epochs of batches, and where hooks are called. */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/philox.h"
+#include "train/run.h"
+
+/* ---- a batch ---- */
+
+static int load(void *user, rv_example *example)
+{
+    const rv_run *run = user;
+    return rv_feed_load(run->feed, run->engine, example);
+}
+
+static int collect(void *user, rv_example *example)
+{
+    return rv_probes_collect(user, example);
+}
+
+static int timestep(void *user, uint32_t t, bool end)
+{
+    return rv_hooks_call(user, end ? RV_ON_TIMESTEP_END : RV_ON_TIMESTEP_BEGIN, t);
+}
+
+static void set_examples(rv_run *run)
+{
+    for (size_t e = 0; e < run->batch_count; e++) {
+        rv_example *example = &run->engine->examples[e];
+        example->index = run->order ? run->order[run->batch_first + e] : e;
+        example->epoch = run->epoch;
+        for (int o = 0; o < run->feed->num_outputs; o++) {
+            const int32_t *labels = run->feed->outputs[o].labels;
+            example->labels[o] = labels ? labels[example->index] : -1;
+        }
+    }
+}
+
+static int keep_predictions(rv_run *run)
+{
+    const size_t needed = run->num_predictions + run->batch_count;
+    for (int o = 0; o < run->engine->num_targets; o++) {
+        const size_t n = run->feed->outputs[o].population->size, stride = run->model->max_n_pad;
+        const int error = rv_grow(run->context, &run->predictions[o], &run->max_predictions[o], needed * n,
+                                  sizeof(float), "predictions");
+        if (error)
+            return error;
+        for (size_t e = 0; e < run->batch_count; e++)
+            memcpy(run->predictions[o] + (run->num_predictions + e) * n,
+                   run->engine->examples[e].readout + (size_t)o * stride, n * sizeof(float));
+    }
+    run->num_predictions = needed;
+    return RV_OK;
+}
+
+/* The next batch's size into batch_count: 1, or 0 at the end. An iterator's examples are numbered on. */
+static int next_batch(rv_run *run)
+{
+    if (run->feed->next_batch) {
+        const int got = rv_feed_next(run->feed, run->batch, run->model->batch_size, run->kind != RV_RUN_PREDICT);
+        run->batch_count = got > 0 ? run->feed->num_examples : 0;
+        return got;
+    }
+    run->batch_first = run->batch * run->model->batch_size;
+    const size_t left = run->batch_first < run->num_members ? run->num_members - run->batch_first : 0;
+    run->batch_count = left < run->model->batch_size ? left : run->model->batch_size;
+    return run->batch_count > 0;
+}
+
+static int run_batch(rv_run *run)
+{
+    set_examples(run);
+    int error = rv_hooks_call(run, RV_ON_BATCH_BEGIN, run->batch);
+    if (error)
+        return error;
+    rv_probes_begin(run);
+    error = rv_engine_run(run->engine, &(rv_batch){
+                                           .num = run->batch_count,
+                                           .load = load,
+                                           .finish = run->probes ? collect : NULL,
+                                           .timestep = run->engine->lockstep ? timestep : NULL,
+                                           .user = run,
+                                       });
+    if (error)
+        return error;
+    rv_scores_add(run);
+    rv_probes_end(run);
+    if (run->predictions)
+        error = keep_predictions(run);
+    return error ? error : rv_hooks_call(run, RV_ON_BATCH_END, run->batch);
+}
+
+/* ---- an epoch ---- */
+
+static bool is_stopped(rv_run *run)
+{
+    return atomic_load(&run->stop);
+}
+
+static int run_batches(rv_run *run, rv_run *stopper)
+{
+    rv_scores_reset(&run->scores);
+    for (run->batch = 0; !is_stopped(stopper) && !is_stopped(run); run->batch++) {
+        const int got = next_batch(run);
+        if (got <= 0)
+            return got;
+        const int error = run_batch(run);
+        if (error)
+            return error;
+    }
+    return RV_OK;
+}
+
+/* The validation's part of an epoch; its metrics join the epoch's. */
+static int validate(rv_run *run)
+{
+    rv_run *validation = run->validation;
+    validation->epoch = run->epoch;
+    int error = rv_hooks_call(validation, RV_ON_EPOCH_BEGIN, run->epoch);
+    if (!error)
+        error = run_batches(validation, run);
+    if (!error)
+        error = rv_hooks_call(validation, RV_ON_EPOCH_END, run->epoch);
+    for (size_t i = 0; i < validation->scores.num_own; i++)
+        run->scores.items[run->scores.num_own + i].value = validation->scores.items[i].value;
+    if (is_stopped(validation))
+        rv_run_stop(run);
+    return error;
+}
+
+static int run_epoch(rv_run *run, rv_result *result)
+{
+    int error = RV_OK;
+    if (run->shuffle) {
+        rv_permutation(run->order, run->num_members, rv_context_seed(run->context), RV_RANDOM_SHUFFLE, run->epoch);
+        for (size_t i = 0; i < run->num_members; i++)
+            run->order[i] = run->members[run->order[i]];
+    }
+    error = rv_hooks_call(run, RV_ON_EPOCH_BEGIN, run->epoch);
+    if (!error)
+        error = run_batches(run, run);
+    if (!error && run->validation && !is_stopped(run))
+        error = validate(run);
+    if (!error)
+        error = rv_hooks_call(run, RV_ON_EPOCH_END, run->epoch);
+    return error ? error : rv_result_add_epoch(result, &run->scores);
+}
+
+/* ---- a run ---- */
+
+static int train(rv_run *run, rv_result *result)
+{
+    int error = rv_hooks_call(run, RV_ON_TRAIN_BEGIN, 0);
+    if (!error && run->validation)
+        error = rv_hooks_call(run->validation, RV_ON_TEST_BEGIN, 0);
+    for (size_t i = 0; !error && i < run->num_epochs && !is_stopped(run); i++) {
+        run->epoch = run->start_epoch + i;
+        error = run_epoch(run, result);
+    }
+    if (!error && run->validation)
+        error = rv_hooks_call(run->validation, RV_ON_TEST_END, 0);
+    return error ? error : rv_hooks_call(run, RV_ON_TRAIN_END, 0);
+}
+
+static int test(rv_run *run, rv_result *result)
+{
+    int error = rv_hooks_call(run, RV_ON_TEST_BEGIN, 0);
+    if (!error)
+        error = run_batches(run, run);
+    if (!error)
+        error = rv_result_add_epoch(result, &run->scores);
+    return error ? error : rv_hooks_call(run, RV_ON_TEST_END, 0);
+}
+
+int rv_run_execute(rv_result **out, rv_run *run)
+{
+    *out = NULL;
+    if (run->executed)
+        return rv_fail(run->context, RV_ERR_STATE, "the run has been executed already");
+    run->executed = true;
+    int error = rv_result_create(out, run);
+    if (error)
+        return error;
+    error = run->kind == RV_RUN_TRAIN ? train(run, *out) : test(run, *out);
+    const int failed = rv_result_finish(*out, run);
+    return error ? error : failed;
+}

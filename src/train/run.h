@@ -1,0 +1,174 @@
+/* A prepared run, and its parts. The validation of a training run is a run of its own, its child. */
+#ifndef RV_TRAIN_RUN_H
+#define RV_TRAIN_RUN_H
+
+#include <stdatomic.h>
+
+#include <ranvier/train.h>
+
+#include "engine/engine.h"
+
+/* ---- feed: where examples come from ------------------------------------------------------------------------------ */
+
+/* Spikes of one input, binned to timesteps: 16 or 32 bits each for step and neuron. */
+typedef struct rv_binned {
+    uint64_t *offset; /* (num_examples + 1) */
+    void *steps, *ids;
+    bool wide_steps, wide_ids; /* 32 bits */
+} rv_binned;
+
+typedef struct rv_feed_input {
+    const rv_population *population;
+    const rv_spikes *spikes;
+    rv_binned binned; /* empty where spikes are binned as they are needed */
+} rv_feed_input;
+
+typedef struct rv_feed_output {
+    const rv_population *population;
+    const int32_t *labels;
+    size_t num_labels;
+} rv_feed_output;
+
+typedef struct rv_feed {
+    rv_compiled_network *model;
+    rv_feed_input inputs[RV_MAX_PORTS];
+    int num_inputs;
+    rv_feed_output outputs[RV_MAX_PORTS];
+    int num_outputs;
+    size_t num_examples; /* of the data set, or, with an iterator, of the current batch */
+    rv_next_batch_fn next_batch;
+    void *next_batch_user;
+    rv_transform_fn transform;
+    void *transform_user;
+    size_t transform_capacity;
+} rv_feed;
+
+/* Checks the data against the network and bins it. `required` = labels are needed. */
+int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool labels_required);
+void rv_feed_free(rv_feed *feed);
+/* The iterator's next batch: 1, 0 at the end, negative on failure. */
+int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_required);
+/* Fills the tapes of all inputs with example->index. Thread-safe. */
+int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example);
+size_t rv_feed_memory(const rv_feed *feed);
+
+/* ---- hooks ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct rv_hooks {
+    rv_callback *callbacks;
+    bool *created; /* [num] whether destroy is due */
+    size_t num;
+} rv_hooks;
+
+/* Copies, creates, and calls set_params and set_first. */
+int rv_hooks_create(rv_hooks *hooks, rv_run *run, const rv_callback *callbacks, size_t num);
+void rv_hooks_clear(rv_hooks *hooks);
+bool rv_hooks_watch_timesteps(const rv_callback *callbacks, size_t num);
+
+/* One event for all callbacks in order: < 0 the first failure, which ends the calls; > 0 somebody wants to stop. */
+typedef enum rv_event {
+    RV_ON_TEST_BEGIN,
+    RV_ON_TEST_END,
+    RV_ON_TRAIN_BEGIN,
+    RV_ON_TRAIN_END,
+    RV_ON_EPOCH_BEGIN,
+    RV_ON_EPOCH_END,
+    RV_ON_BATCH_BEGIN,
+    RV_ON_BATCH_END,
+    RV_ON_TIMESTEP_BEGIN,
+    RV_ON_TIMESTEP_END,
+} rv_event;
+int rv_hooks_call(rv_run *run, rv_event event, size_t number);
+
+/* ---- probes --------------------------------------------------------------------------------------------------------- */
+
+struct rv_probe {
+    rv_run *run;
+    rv_tap tap;          /* variables */
+    bool spikes, counts; /* spikes, or their counts */
+    uint32_t *neurons;   /* (num_neurons) ascending */
+    size_t num_neurons;
+    uint8_t *selected;    /* (num_examples), NULL = all */
+    int32_t *column;      /* spikes: (n) index among the selected neurons, -1 = not selected; NULL = all are */
+    rv_entry *entries;    /* (capacity) of the batch, by position in the batch until it ends, then by example */
+    float **values;       /* (capacity) storage */
+    double **times;       /* (capacity) storage */
+    int32_t **ids;        /* (capacity) storage */
+    size_t *room;         /* (capacity) spikes that times and ids have room for */
+    rv_entries batch;
+    rv_probe *next;
+};
+
+void rv_probes_free(rv_run *run);
+/* Makes room for the batches' numbers, once all probes are known. */
+int rv_probes_allocate(rv_run *run);
+/* Before a batch: what each example's taps are. After an example: its spikes. After the batch: its entries. */
+void rv_probes_begin(rv_run *run);
+int rv_probes_collect(rv_run *run, const rv_example *example);
+void rv_probes_end(rv_run *run);
+size_t rv_probes_memory(const rv_run *run);
+
+/* ---- metrics -------------------------------------------------------------------------------------------------------- */
+
+typedef struct rv_scores {
+    rv_metric_value *items; /* own ones, then the validation's */
+    double *sums;           /* (num_own) */
+    size_t num_own, num_all;
+    size_t count; /* examples in the sums */
+    char *names;  /* storage of "val_..." */
+} rv_scores;
+
+int rv_scores_create(rv_run *run);
+void rv_scores_clear(rv_scores *scores);
+void rv_scores_reset(rv_scores *scores);
+/* Adds a batch, by position, and updates the values. */
+void rv_scores_add(rv_run *run);
+
+/* ---- runs ----------------------------------------------------------------------------------------------------------- */
+
+typedef enum rv_run_kind { RV_RUN_TRAIN, RV_RUN_VALIDATE, RV_RUN_EVALUATE, RV_RUN_PREDICT } rv_run_kind;
+
+struct rv_run {
+    rv_run_kind kind;
+    rv_context *context;
+    rv_compiled_network *model;
+    rv_engine *engine;
+    rv_feed *feed;
+    bool owns_feed;
+    rv_run *validation; /* child, or NULL */
+    rv_hooks hooks;
+    rv_probe *probes; /* list */
+    size_t num_probes;
+    rv_tap_target *taps; /* (capacity, num_probes) */
+    rv_scores scores;
+    bool executed;
+
+    uint32_t *members; /* (num_members) examples of the data set that this run uses; NULL with an iterator */
+    uint32_t *order;   /* (num_members) as the current epoch presents them */
+    size_t num_members;
+    size_t num_epochs, start_epoch, epoch;
+    bool shuffle;
+    atomic_bool stop;
+
+    size_t batch;       /* number of the current one */
+    size_t batch_count; /* examples in it */
+    size_t batch_first; /* number of its first example, as presented */
+    bool failed_hook;   /* a timestep hook failed or stopped in this batch */
+
+    float **predictions; /* [outputs] (num, n), or NULL */
+    size_t max_predictions[RV_MAX_PORTS]; /* floats there is room for */
+    size_t num_predictions;
+};
+
+/* What rv_train_prepare and rv_evaluate_prepare do, with the default callbacks filled in. */
+int rv_run_create_training(rv_run **out, rv_compiled_network *model, const rv_train_desc *desc);
+int rv_run_create_test(rv_run **out, rv_compiled_network *model, const rv_evaluate_desc *desc, rv_run_kind kind);
+
+/* ---- results -------------------------------------------------------------------------------------------------------- */
+
+int rv_result_create(rv_result **out, rv_run *run);
+int rv_result_add_epoch(rv_result *result, const rv_scores *scores);
+/* Takes the callbacks and predictions over, and asks the callbacks for their data. */
+int rv_result_finish(rv_result *result, rv_run *run);
+
+#endif

@@ -1,0 +1,253 @@
+#include "golden/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SIZE 100000000 /* neurons of a population */
+#define MAX_NAME 120
+
+/* A model with settable parameters: what neurons and synapses have in common. */
+typedef struct golden_model {
+    const char *kind;  /* "neuron" */
+    const char *type;  /* "LeakyIntegrateFire" */
+    const char *owner; /* "population hid" */
+    rv_neuron *neuron; /* this or synapse */
+    rv_synapse *synapse;
+} golden_model;
+
+static int set_param(const golden_model *model, rv_context *context, const char *key, rv_value value)
+{
+    return model->neuron ? rv_neuron_set(model->neuron, context, key, value)
+                         : rv_synapse_set(model->synapse, context, key, value);
+}
+
+/* A value as case.json gives it; false after golden_fail. */
+static bool read_value(rv_value *out, const golden_case *c, const json_t *value, const char *where,
+                       golden_report *report)
+{
+    if (json_is_number(value)) {
+        *out = rv_const(json_number_value(value));
+        return true;
+    }
+    if (json_is_boolean(value)) {
+        *out = rv_const(json_is_true(value) ? 1 : 0);
+        return true;
+    }
+    golden_array *const array = golden_array_of(c, value, where, report);
+    const float *const floats = array ? golden_array_floats(array, report) : NULL;
+    if (floats)
+        *out = rv_array(floats, array->size);
+    return floats != NULL;
+}
+
+static void set_params(const golden_model *model, const golden_case *c, json_t *params, golden_report *report)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(params, key, value)
+    {
+        char where[MAX_NAME * 3];
+        rv_value number;
+        snprintf(where, sizeof where, "%s: %s", model->owner, key);
+        /* null is "none", which is every parameter's default where it is allowed */
+        if (strcmp(key, "type") == 0 || json_is_null(value) || !read_value(&number, c, value, where, report))
+            continue;
+        const int result = set_param(model, c->context, key, number);
+        if (result == RV_ERR_NAME)
+            golden_miss(report, "parameter %s of %s %s", key, model->kind, model->type);
+        else if (result < 0)
+            golden_fail(report, "%s: %s", where, rv_last_error(c->context));
+    }
+}
+
+static bool name_fits(const char *name, golden_report *report)
+{
+    if (name && strlen(name) > MAX_NAME)
+        golden_fail(report, "case.json: a name is longer than %d characters", MAX_NAME);
+    return name && strlen(name) <= MAX_NAME;
+}
+
+/* An object under a key and the type it names; NULL after golden_fail. */
+static json_t *typed_object(const json_t *owner, const char *key, const char **type, golden_report *report)
+{
+    json_t *const object = json_object_get(owner, key);
+    *type = json_is_object(object) ? golden_get_string(object, "type", report) : NULL;
+    if (!json_is_object(object))
+        golden_fail(report, "case.json: %s must be an object with a type", key);
+    return name_fits(*type, report) ? object : NULL;
+}
+
+static void miss_other_keys(json_t *object, const char *const *known, const char *of, golden_report *report)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        bool found = false;
+        for (size_t i = 0; known[i]; i++)
+            found = found || strcmp(key, known[i]) == 0;
+        if (!found)
+            golden_miss(report, "parameter %s of %s", key, of);
+    }
+}
+
+/* ---- populations ------------------------------------------------------------------------------------------------ */
+
+static void read_shape(rv_population_desc *desc, size_t *size, const json_t *shape, golden_report *report)
+{
+    const size_t num = json_array_size(shape);
+    *size = 1;
+    if (num < 1 || num > RV_MAX_DIMS)
+        golden_fail(report, "case.json: the shape of %s must have 1 to %d dimensions", desc->name, RV_MAX_DIMS);
+    for (size_t d = 0; d < num && d < RV_MAX_DIMS; d++) {
+        const json_int_t n = json_integer_value(json_array_get(shape, d));
+        if (n < 1 || n > MAX_SIZE || *size > MAX_SIZE / (size_t)n) {
+            golden_fail(report, "case.json: the shape of %s is no shape", desc->name);
+            return;
+        }
+        desc->shape[d] = (size_t)n;
+        *size *= (size_t)n;
+    }
+}
+
+static bool ends_with_input(const char *type)
+{
+    const size_t length = strlen(type);
+    return length >= 5 && strcasecmp(type + length - 5, "input") == 0;
+}
+
+static void read_readout(golden_population *p, const json_t *readout, golden_report *report)
+{
+    if (!readout || json_is_null(readout))
+        return;
+    const char *const name = json_string_value(readout);
+    if (!name) {
+        golden_fail(report, "case.json: the readout of %s must be a name or null", p->name);
+        return;
+    }
+    p->readout = rv_readout_by_name(name);
+    if (!p->readout)
+        golden_miss(report, "readout %s", name);
+}
+
+static void add_population(golden_network *network, const golden_case *c, json_t *json, golden_report *report)
+{
+    static const char *const known[] = {"name", "shape", "neuron", "readout", NULL};
+    golden_population *const p = &network->populations[network->num_populations++];
+    p->name = golden_get_string(json, "name", report);
+    json_t *neuron = typed_object(json, "neuron", &p->type, report);
+    if (!name_fits(p->name, report) || !neuron)
+        return;
+    char owner[MAX_NAME + 20];
+    snprintf(owner, sizeof owner, "population %s", p->name);
+    rv_population_desc desc = {.name = p->name};
+    miss_other_keys(json, known, owner, report);
+    read_shape(&desc, &p->size, json_object_get(json, "shape"), report);
+    read_readout(p, json_object_get(json, "readout"), report);
+    p->is_input = ends_with_input(p->type);
+    network->num_inputs += p->is_input;
+    network->num_outputs += p->readout != NULL;
+    if (rv_neuron_by_name(&desc.neuron, c->context, p->type) < 0) {
+        golden_miss(report, "neuron %s", p->type);
+        return;
+    }
+    set_params(&(golden_model){"neuron", p->type, owner, &desc.neuron, NULL}, c, neuron, report);
+    desc.neuron.readout = p->readout;
+    if (!golden_stopped(report) && rv_population_add(&p->handle, network->handle, &desc) < 0)
+        golden_fail(report, "%s", rv_last_error(c->context));
+}
+
+static const golden_population *population_of(const golden_network *network, const json_t *connection, const char *key,
+                                              golden_report *report)
+{
+    const char *const name = golden_get_string(connection, key, report);
+    for (size_t i = 0; name && i < network->num_populations; i++)
+        if (network->populations[i].name && strcmp(network->populations[i].name, name) == 0)
+            return &network->populations[i];
+    golden_fail(report, "case.json: the %s of a connection is no population", key);
+    return NULL;
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------ */
+
+static void read_connectivity(rv_connectivity *out, const golden_case *c, json_t *json, const char *type,
+                              const char *owner, golden_report *report)
+{
+    static const char *const known[] = {"type", "weight", "delay", NULL};
+    char where[MAX_NAME * 3], of[MAX_NAME + 20];
+    if (rv_connectivity_by_name(out, c->context, type) < 0) {
+        golden_miss(report, "connectivity %s", type);
+        return;
+    }
+    snprintf(where, sizeof where, "%s: weight", owner);
+    snprintf(of, sizeof of, "connectivity %s", type);
+    miss_other_keys(json, known, of, report);
+    read_value(&out->weight, c, json_object_get(json, "weight"), where, report);
+    const json_t *delay = json_object_get(json, "delay");
+    if (json_is_object(delay) || json_number_value(delay) != 0)
+        golden_miss(report, "parameter delay of connectivity %s", type);
+    else if (delay && !json_is_number(delay))
+        golden_fail(report, "case.json: %s: delay must be a number or {\"array\": NAME}", owner);
+}
+
+static void add_connection(golden_network *network, const golden_case *c, json_t *json, golden_report *report)
+{
+    static const char *const known[] = {"source", "target", "connectivity", "synapse", NULL};
+    const char *connectivity_type, *synapse_type;
+    const golden_population *const source = population_of(network, json, "source", report);
+    const golden_population *const target = population_of(network, json, "target", report);
+    json_t *connectivity = typed_object(json, "connectivity", &connectivity_type, report);
+    json_t *synapse = typed_object(json, "synapse", &synapse_type, report);
+    if (!source || !target || !connectivity || !synapse)
+        return;
+    golden_connection *const connection = &network->connections[network->num_connections++];
+    char owner[2 * MAX_NAME + 30];
+    snprintf(connection->name, sizeof connection->name, "%s_%s", source->name, target->name);
+    snprintf(owner, sizeof owner, "connection %s", connection->name);
+    rv_connection_desc desc = {.name = connection->name};
+    miss_other_keys(json, known, owner, report);
+    read_connectivity(&desc.connectivity, c, connectivity, connectivity_type, owner, report);
+    if (rv_synapse_by_name(&desc.synapse, c->context, synapse_type) < 0)
+        golden_miss(report, "synapse %s", synapse_type);
+    else
+        set_params(&(golden_model){"synapse", synapse_type, owner, NULL, &desc.synapse}, c, synapse, report);
+    if (!golden_stopped(report) &&
+        rv_connection_add(&connection->handle, network->handle, source->handle, target->handle, &desc) < 0)
+        golden_fail(report, "%s", rv_last_error(c->context));
+}
+
+void golden_network_build(golden_network *network, const golden_case *c, golden_report *report)
+{
+    *network = (golden_network){0};
+    network->populations = calloc(json_array_size(c->populations) + 1, sizeof *network->populations);
+    network->connections = calloc(json_array_size(c->connections) + 1, sizeof *network->connections);
+    if (!network->populations || !network->connections) {
+        golden_fail(report, "out of memory");
+        return;
+    }
+    if (rv_network_create(&network->handle, c->context, RV_CLASS_DEFAULTS) < 0) {
+        golden_fail(report, "%s", rv_last_error(c->context));
+        return;
+    }
+    size_t i;
+    json_t *json;
+    json_array_foreach(c->populations, i, json)
+    {
+        add_population(network, c, json, report);
+    }
+    json_array_foreach(c->connections, i, json)
+    {
+        add_connection(network, c, json, report);
+    }
+}
+
+void golden_network_free(golden_network *network)
+{
+    rv_network_free(network->handle);
+    for (size_t i = 0; i < network->num_connections; i++)
+        free(network->connections[i].weights);
+    free(network->populations);
+    free(network->connections);
+    *network = (golden_network){0};
+}

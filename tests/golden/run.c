@@ -1,0 +1,284 @@
+#include "golden/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "golden/batch.h"
+#include "golden/expected.h"
+
+/* A case that is being run. */
+typedef struct golden_job {
+    golden_case c;
+    golden_network network;
+    golden_expectation expectation;
+    golden_report *report;
+} golden_job;
+
+/* What a call of the engine says, when it is not what was hoped for. */
+static void engine_failed(const golden_job *job, int code)
+{
+    const char *const detail = rv_last_error(job->c.context);
+    if (code == RV_ERR_NAME || code == RV_ERR_UNSUPPORTED)
+        golden_miss(job->report, "what is asked for (%s)", detail);
+    else
+        golden_fail(job->report, "%s", detail[0] ? detail : rv_strerror(code));
+}
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+/* Keys of params that every compiler shares; the rest are options of the one that is named. */
+static bool is_common(const char *key)
+{
+    static const char *const common[] = {"compiler", "timesteps", "dt", "batch_size", "n_examples", "network"};
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++)
+        if (strcmp(key, common[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool uses_readout(const golden_job *job, const char *name)
+{
+    for (size_t i = 0; i < job->network.num_populations; i++) {
+        const rv_readout readout = job->network.populations[i].readout;
+        if (readout && strcmp(rv_readout_name(readout), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An option of mlGeNN's that this engine does not have, but whose given value asks for nothing. */
+static bool asks_for_nothing(const golden_job *job, const char *key, const json_t *value)
+{
+    if (strcmp(key, "ttfs_alpha") == 0)
+        return json_is_number(value) && !uses_readout(job, "FirstSpikeTime");
+    return json_is_false(value) || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
+}
+
+static rv_loss read_loss(golden_job *job, json_t *json)
+{
+    const bool bare = json_is_string(json);
+    const char *const name = bare ? json_string_value(json) : golden_get_string(json, "type", job->report);
+    const rv_loss loss = name ? rv_loss_by_name(name) : NULL;
+    const char *key;
+    json_t *value;
+    if (name && !loss)
+        golden_miss(job->report, "loss %s", name);
+    json_object_foreach(bare ? NULL : json, key, value)
+    {
+        if (strcmp(key, "type") != 0)
+            golden_miss(job->report, "parameter %s of loss %s", key, name ? name : "");
+    }
+    return loss;
+}
+
+static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *loss)
+{
+    const struct {
+        const char *key;
+        double *number;
+    } numbers[] = {{"reg_lambda_upper", &desc->reg_lambda_upper},
+                   {"reg_lambda_lower", &desc->reg_lambda_lower},
+                   {"reg_nu_upper", &desc->reg_nu_upper},
+                   {"softmax_temperature", &desc->softmax_temperature}};
+    const char *key;
+    json_t *value;
+    json_object_foreach(job->c.params, key, value)
+    {
+        bool known = is_common(key);
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+            if (strcmp(key, numbers[i].key) == 0)
+                known = golden_get_number(job->c.params, key, numbers[i].number, job->report);
+        }
+        if (strcmp(key, "max_spikes") == 0)
+            known = golden_get_size(job->c.params, key, 1, 1000000000, &desc->max_spikes, job->report);
+        if (strcmp(key, "loss") == 0) {
+            *loss = read_loss(job, value);
+            known = true;
+        }
+        if (!known && !asks_for_nothing(job, key, value))
+            golden_miss(job->report, "option %s", key);
+    }
+}
+
+/* ---- inference -------------------------------------------------------------------------------------------------- */
+
+static void predict(golden_job *job, golden_batch *batch, size_t batch_size)
+{
+    golden_expectation *const x = &job->expectation;
+    const rv_inference_desc desc = {.example_timesteps = job->c.timesteps, .dt = job->c.dt, .batch_size = batch_size};
+    rv_compiled_network *model = NULL;
+    rv_result *result = NULL;
+    int code = rv_compile_inference(&model, job->network.handle, &desc);
+    if (code >= 0)
+        code = rv_predict(&result, model,
+                          &(rv_evaluate_desc){.data = batch->data,
+                                              .callbacks = x->recorders,
+                                              .num_callbacks = x->num_recorders,
+                                              .no_callbacks = x->num_recorders == 0});
+    if (code < 0)
+        engine_failed(job, code);
+    else
+        golden_compare(x, &job->c,
+                       &(golden_outcome){.result = result, .model = model, .num_examples = job->c.num_examples},
+                       job->report);
+    if (!golden_stopped(job->report))
+        golden_conclude(x, job->report);
+    rv_result_free(result);
+    rv_compiled_network_free(model);
+}
+
+static void run_inference(golden_job *job)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(job->c.params, key, value)
+    {
+        if (!is_common(key))
+            golden_miss(job->report, "option %s", key);
+    }
+    golden_batch batch;
+    golden_batch_make(&batch, &job->c, &job->network, 0, job->c.num_examples, job->report);
+    /* the result must not depend on how many examples are in flight at once */
+    if (!golden_stopped(job->report))
+        predict(job, &batch, job->c.batch_size);
+    if (!golden_stopped(job->report) && job->c.batch_size != job->c.num_examples)
+        predict(job, &batch, job->c.num_examples);
+    golden_batch_clear(&batch);
+}
+
+/* ---- eventprop -------------------------------------------------------------------------------------------------- */
+
+static rv_variable weight_of(const golden_connection *connection)
+{
+    return (rv_variable){.connection = connection->handle, .name = "g"};
+}
+
+static int save_weights(golden_job *job, const rv_compiled_network *model)
+{
+    int code = 0;
+    for (size_t i = 0; i < job->network.num_connections && code >= 0; i++) {
+        golden_connection *const connection = &job->network.connections[i];
+        code = rv_variable_size(model, weight_of(connection), &connection->num_weights);
+        if (code >= 0 && !(connection->weights = malloc((connection->num_weights + 1) * sizeof(float))))
+            code = RV_ERR_MEMORY;
+        if (code >= 0)
+            code = rv_variable_get(model, weight_of(connection), connection->weights, connection->num_weights);
+    }
+    return code;
+}
+
+/* Learning changes the weights from batch to batch, and every recorded figure was taken from the first ones. */
+static int restore_weights(const golden_job *job, rv_compiled_network *model)
+{
+    int code = 0;
+    for (size_t i = 0; i < job->network.num_connections && code >= 0; i++) {
+        const golden_connection *const connection = &job->network.connections[i];
+        code = rv_variable_set(model, weight_of(connection), connection->weights, connection->num_weights);
+    }
+    return code;
+}
+
+static int train_batch(golden_job *job, rv_compiled_network *model, rv_loss loss, size_t number)
+{
+    const size_t first = number * job->c.batch_size;
+    const size_t rest = job->c.num_examples - first;
+    const size_t num = rest < job->c.batch_size ? rest : job->c.batch_size;
+    golden_expectation *const x = &job->expectation;
+    golden_batch batch;
+    rv_result *result = NULL;
+    int code = 0;
+    golden_batch_make(&batch, &job->c, &job->network, first, num, job->report);
+    for (size_t i = 0; i < job->network.num_outputs; i++) {
+        batch.data.outputs[i].loss = loss;
+        if (!batch.labels[i])
+            golden_fail(job->report, "array labels is missing");
+    }
+    if (!golden_stopped(job->report)) {
+        code = rv_train(&result, model,
+                        &(rv_train_desc){.data = batch.data,
+                                         .num_epochs = 1,
+                                         .shuffle = RV_OFF,
+                                         .callbacks = x->recorders,
+                                         .num_callbacks = x->num_recorders,
+                                         .no_callbacks = x->num_recorders == 0});
+        if (code >= 0)
+            golden_compare(
+                x, &job->c,
+                &(golden_outcome){
+                    .result = result, .model = model, .batch = number, .first_example = first, .num_examples = num},
+                job->report);
+    }
+    rv_result_free(result);
+    golden_batch_clear(&batch);
+    return code;
+}
+
+static void run_eventprop(golden_job *job)
+{
+    rv_eventprop_desc desc = {.example_timesteps = job->c.timesteps,
+                              .dt = job->c.dt,
+                              .batch_size = job->c.batch_size,
+                              .optimiser = rv_adam(1e-3),
+                              .keep_gradients = true};
+    rv_loss loss = NULL;
+    rv_compiled_network *model = NULL;
+    read_eventprop(job, &desc, &loss);
+    if (golden_stopped(job->report))
+        return;
+    int code = rv_compile_eventprop(&model, job->network.handle, &desc);
+    if (code >= 0)
+        code = save_weights(job, model);
+    for (size_t b = 0; code >= 0 && b * desc.batch_size < job->c.num_examples && !golden_stopped(job->report); b++) {
+        code = restore_weights(job, model);
+        if (code >= 0)
+            code = train_batch(job, model, loss, b);
+    }
+    if (code < 0)
+        engine_failed(job, code);
+    if (!golden_stopped(job->report))
+        golden_conclude(&job->expectation, job->report);
+    rv_compiled_network_free(model);
+}
+
+/* ---- a case ----------------------------------------------------------------------------------------------------- */
+
+static void check_case(golden_job *job)
+{
+    static const struct {
+        const char *compiler;
+        void (*run)(golden_job *job);
+    } table[] = {{"InferenceCompiler", run_inference}, {"EventPropCompiler", run_eventprop}};
+    void (*run)(golden_job *) = NULL;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].compiler, job->c.compiler) == 0)
+            run = table[i].run;
+    if (!run)
+        golden_miss(job->report, "compiler %s", job->c.compiler);
+    golden_network_build(&job->network, &job->c, job->report);
+    for (size_t i = 0; i < job->c.num_arrays; i++) {
+        const char *const name = job->c.arrays[i].name;
+        if (strcmp(name, "in_values") == 0 || strcmp(name, "targets") == 0)
+            golden_miss(job->report, "input %s", name);
+    }
+    if (!golden_stopped(job->report) && (job->c.timesteps == 0 || job->c.dt == 0))
+        golden_fail(job->report, "case.json: timesteps and dt are required");
+    if (job->network.num_inputs > RV_MAX_PORTS || job->network.num_outputs > RV_MAX_PORTS)
+        golden_fail(job->report, "case.json: more than %d inputs or outputs", RV_MAX_PORTS);
+    if (!golden_stopped(job->report))
+        golden_claim_inputs(&job->c, &job->network, job->report);
+    if (!golden_stopped(job->report))
+        golden_expect(&job->expectation, &job->c, &job->network, job->report);
+    if (!golden_stopped(job->report))
+        run(job);
+}
+
+void golden_run(const char *folder, golden_report *report)
+{
+    golden_job job = {.report = report};
+    golden_case_load(&job.c, folder, report);
+    if (!report->failure[0])
+        check_case(&job);
+    golden_expectation_free(&job.expectation);
+    golden_network_free(&job.network);
+    golden_case_free(&job.c);
+}

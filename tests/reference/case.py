@@ -1,0 +1,87 @@
+"""A case folder: case.json and its arrays, in the format of the recorded figures (shared/golden/README.md).
+
+What this project adds to that format, for figures of its own:
+- `<population>_times_E`, `<population>_ids_E` where there are several input populations, `<population>_labels` and
+  `<population>_readout` where there are several outputs;
+- batch_size > 1 in EventProp cases: examples are presented in order, batch_size at a time, the last batch may be
+  short, and the suffix of a `Gradient` array counts batches instead of examples.
+"""
+import json
+import os
+
+import numpy as np
+
+
+class Case:
+    """params: what case.json holds under that name; arrays: name -> numpy array."""
+
+    def __init__(self, params, arrays):
+        self.params, self.arrays = params, arrays
+        self.T, self.dt = params["timesteps"], params["dt"]
+        self.batch_size, self.num_examples = params["batch_size"], params["n_examples"]
+        self.populations = {p["name"]: p for p in params["network"]["populations"]}
+        self.connections = params["network"]["connections"]
+
+    @classmethod
+    def load(cls, folder):
+        with open(os.path.join(folder, "case.json"), encoding="utf-8") as file:
+            params = json.load(file)["params"]
+        arrays = {name[:-4]: np.load(os.path.join(folder, name))
+                  for name in os.listdir(folder) if name.endswith(".npy")}
+        return cls(params, arrays)
+
+    def save(self, folder, about):
+        os.makedirs(folder, exist_ok=True)
+        text = {"case": os.path.basename(folder), "about": about, "params": self.params,
+                "arrays": {name: list(array.shape) for name, array in self.arrays.items()}}
+        with open(os.path.join(folder, "case.json"), "w", encoding="utf-8") as file:
+            json.dump(text, file, indent=1)
+        for name, array in self.arrays.items():
+            np.save(os.path.join(folder, name + ".npy"), array)
+
+    def size(self, population):
+        return int(np.prod(self.populations[population]["shape"]))
+
+    def value(self, given, default=0.0):
+        """A parameter as case.json gives it: a number, null or the name of an array."""
+        if isinstance(given, dict):
+            return self.arrays[given["array"]].astype(np.float64)
+        return default if given is None else given
+
+    def weight(self, connection):
+        """(sources, targets)"""
+        weight = self.value(connection["connectivity"]["weight"])
+        return np.broadcast_to(weight, (self.size(connection["source"]), self.size(connection["target"])))
+
+    def inputs(self):
+        return [name for name, p in self.populations.items() if p["neuron"]["type"] == "SpikeInput"]
+
+    def outputs(self):
+        return [name for name, p in self.populations.items() if p["readout"]]
+
+    def hidden(self):
+        return [name for name in self.populations if name not in self.inputs() + self.outputs()]
+
+    def input_spikes(self, population, example):
+        """(T, n) of 0 and 1: a spike at time x is emitted in the first step t with t dt >= x, forgiving the rounding of
+        float32; a second spike of one neuron in one step moves to the next free step; what comes too late is left out."""
+        prefix = population if f"{population}_times_{example}" in self.arrays else "in"
+        times = self.arrays[f"{prefix}_times_{example}"].astype(np.float64)
+        ids = self.arrays[f"{prefix}_ids_{example}"].astype(int)
+        spikes, free = np.zeros((self.T, self.size(population))), {}
+        for time, neuron in sorted(zip(times, ids)):
+            step = max(int(np.ceil(time / self.dt - 1e-4)), free.get(neuron, 0))
+            free[neuron] = step + 1
+            if step < self.T:
+                spikes[step, neuron] = 1
+        return spikes
+
+    def label(self, output, example):
+        name = f"{output}_labels" if f"{output}_labels" in self.arrays else "labels"
+        return int(self.arrays[name][example])
+
+    def add_spikes(self, population, example, spikes):
+        """Expected output: the spikes (T, n) of one example, sorted by time and id."""
+        steps, ids = np.nonzero(spikes)
+        self.arrays[f"{population}_spike_times_{example}"] = (steps * self.dt).astype(np.float32)
+        self.arrays[f"{population}_spike_ids_{example}"] = ids.astype(np.int32)

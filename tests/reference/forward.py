@@ -1,0 +1,110 @@
+"""Section 4 of DESIGN.md in numpy, float64: one step of every population, and the readouts.
+
+Written after the text and apart from the engine, as what the engine is checked against. Dense and slow on purpose.
+"""
+import numpy as np
+
+
+class Trace:
+    """What one population did in one example; rows are timesteps."""
+
+    def __init__(self, T, n):
+        self.spikes = np.zeros((T, n))
+        self.v = np.zeros((T, n))           # after the step
+        self.i_minus_v = np.full((T, n), np.inf)  # at the test of the threshold, I before its decay
+        self.margin = np.inf                # the least distance of V from the threshold where a spike was possible
+
+
+def simulate(case, example):
+    """name -> Trace of every population, from rest."""
+    traces = {name: Trace(case.T, case.size(name)) for name in case.populations}
+    for name in case.inputs():
+        traces[name].spikes = case.input_spikes(name, example)
+    states = {name: State(case, name) for name in case.populations if name not in case.inputs()}
+    for t in range(case.T):
+        for name, state in states.items():
+            state.step(t, traces, traces[name])
+    return traces
+
+
+class State:
+    """One population's state and the synapses that lead to it."""
+
+    def __init__(self, case, name):
+        p = self.neuron = case.populations[name]["neuron"]
+        n = case.size(name)
+        self.dt = case.dt
+        self.fires = p["type"] == "LeakyIntegrateFire"
+        if not self.fires and p["type"] != "LeakyIntegrate":
+            raise ValueError(f"neuron {p['type']} is not covered here")
+        self.alpha = np.exp(-case.dt / case.value(p["tau_mem"]))
+        self.gain = 1 - self.alpha if p["scale_i"] else 1.0
+        self.v = np.broadcast_to(case.value(p["v"]), n).astype(float)
+        self.bias = 0.0 if self.fires else case.value(p["bias"])
+        if self.fires:
+            self.v_thresh, self.v_reset = case.value(p["v_thresh"]), case.value(p["v_reset"])
+            self.tau_refrac = case.value(p["tau_refrac"])
+        self.refrac = np.zeros(n)
+        self.synapses = [Synapse(case, c) for c in case.connections if c["target"] == name]
+
+    def step(self, t, traces, trace):
+        current, before_decay = 0.0, 0.0
+        for synapse in self.synapses:
+            synapse.arrive(t, traces)
+            before_decay = before_decay + synapse.in_syn
+            current = current + synapse.step()
+        blocked = self.refrac > 0
+        moved = self.alpha * self.v + self.gain * current + self.bias
+        hold = blocked & (self.fires and not self.neuron["integrate_during_refrac"])
+        self.v = np.where(hold, self.v, moved)
+        if self.fires:
+            self.fire(t, blocked, before_decay, trace)
+        trace.v[t] = self.v
+
+    def fire(self, t, blocked, before_decay, trace):
+        self.refrac = np.where(blocked, self.refrac - self.dt, self.refrac)
+        ready = self.refrac <= 0
+        distance = np.abs(self.v - self.v_thresh)
+        trace.margin = min(trace.margin, distance[ready].min(initial=np.inf))
+        spikes = (self.v >= self.v_thresh) & ready
+        trace.spikes[t], trace.i_minus_v[t] = spikes, before_decay - self.v
+        reset = self.v - (self.v_thresh - self.v_reset) if self.neuron["relative_reset"] else self.v_reset
+        self.v = np.where(spikes, reset, self.v)
+        self.refrac = np.where(spikes, self.tau_refrac, self.refrac)
+
+
+class Synapse:
+    def __init__(self, case, connection):
+        p = connection["synapse"]
+        if connection["connectivity"]["type"] != "Dense" or p["type"] not in ("Delta", "Exponential"):
+            raise ValueError("this connection is not covered here")
+        if connection["connectivity"]["delay"] != 0:
+            raise ValueError("delays are not covered here")
+        self.source, self.weight = connection["source"], case.weight(connection)
+        self.in_syn = np.zeros(case.size(connection["target"]))
+        self.beta, self.scale = 0.0, 1.0
+        if p["type"] == "Exponential":
+            self.beta = np.exp(-case.dt / p["tau"])
+            self.scale = p["tau"] / case.dt * (1 - self.beta) if p["scale_i"] else 1.0
+
+    def arrive(self, t, traces):
+        if t > 0:
+            self.in_syn = self.in_syn + traces[self.source].spikes[t - 1] @ self.weight
+
+    def step(self):
+        current = self.in_syn * self.scale
+        self.in_syn = self.in_syn * self.beta
+        return current
+
+
+def readout(case, name, trace):
+    """(n) what `predict` returns of an output population"""
+    t = np.arange(case.T)
+    return {
+        "Var": lambda: trace.v[-1],
+        "SumVar": lambda: trace.v.sum(0),
+        "AvgVar": lambda: trace.v.mean(0),
+        "AvgVarExpWeight": lambda: (trace.v * np.exp(-t / case.T)[:, None]).sum(0) / case.T,
+        "MaxVar": lambda: trace.v.max(0),
+        "SpikeCount": lambda: trace.spikes.sum(0),
+    }[case.populations[name]["readout"]]()

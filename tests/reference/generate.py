@@ -1,0 +1,250 @@
+"""Random case folders with figures computed by forward.py and adjoint.py.
+
+A recipe names what is special about a case; everything else (sizes, weights, constants, inputs) is drawn. A draw is
+kept only if float32 can follow it: no voltage within MARGIN of its threshold, no spike whose I - V is so small that the
+gradient would amplify rounding, and with neither silence nor saturation.
+"""
+import numpy as np
+
+from adjoint import learn_batch
+from case import Case
+from forward import readout, simulate
+
+MARGIN = 2e-5
+MIN_SLOPE = 0.05
+EQUAL_TAU = 12.0
+DTS = (0.25, 0.5, 1.0, 2.0)
+
+# name: options of Draft, see there
+INFERENCE = {
+    "lif_defaults": {},
+    "lif_absolute_hold": dict(refrac=True, relative_reset=False, integrate=False, v_reset=-0.3),
+    "lif_absolute_integrate": dict(refrac=True, relative_reset=False, integrate=True, v_reset=0.2),
+    "lif_relative_hold": dict(refrac=True, relative_reset=True, integrate=False, v_reset=0.1),
+    "lif_relative_integrate": dict(refrac=True, relative_reset=True, integrate=True, v_reset=-0.1),
+    "lif_uneven_refrac": dict(refrac=2.75, relative_reset=True, integrate=False, dt=0.1),
+    "delta_unscaled": dict(synapse="Delta", scale=False, relative_reset=True, integrate=True),
+    "unscaled_exponential": dict(scale=False),
+    "start_and_bias": dict(start=True, bias=True, readout="MaxVar"),
+    "per_neuron": dict(per_neuron=True, refrac=True, integrate=True, readout="Var"),
+    "several_taus": dict(taus=True, recurrent=True, two_inputs=True, readout="SumVar"),
+    "mixed_synapses": dict(taus=True, mixed=True, recurrent=True),
+    "deep_and_skip": dict(deep=True, readout="AvgVarExpWeight"),
+    "spiking_output": dict(spiking_output=True, readout="SpikeCount"),
+    "two_outputs": dict(two_outputs=True, readout="MaxVar"),
+    "fine_dt": dict(dt=0.05, T=400),
+    "no_spikes": dict(silent=True),
+    "one_step": dict(T=1, silent=True),
+    "one_neuron_each": dict(small=True),
+}
+EVENTPROP = {
+    "avg_var": {},
+    "exp_weight_recurrent": dict(readout="AvgVarExpWeight", recurrent=True),
+    "sum_var": dict(readout="SumVar"),
+    "max_var_recurrent": dict(readout="MaxVar", recurrent=True),
+    "reset_level": dict(v_reset=-0.4, recurrent=True),
+    "equal_taus": dict(equal_taus=True, recurrent=True),
+    "synapse_slower_than_membrane": dict(slow_synapse=True),
+    "several_taus": dict(taus=True, recurrent=True, two_inputs=True, deep=True),
+    "deep_and_skip": dict(deep=True, recurrent=True, readout="AvgVarExpWeight"),
+    "two_outputs": dict(two_outputs=True, recurrent=True),
+    "per_neuron": dict(per_neuron=True, recurrent=True),
+    "start_and_bias": dict(start=True, bias=True),
+    "temperature": dict(temperature=0.07),
+    "regularised": dict(regularise=True, recurrent=True),
+    "refractory": dict(refrac=True, recurrent=True),
+    "fine_dt": dict(dt=0.1, T=300, recurrent=True),
+    "wide": dict(wide=True, recurrent=True),
+    "batch": dict(batch_size=3, examples=6, recurrent=True),
+    "batch_short_last": dict(batch_size=4, examples=7, recurrent=True, readout="SumVar"),
+    "batch_regularised": dict(batch_size=4, examples=6, recurrent=True, regularise=True, deep=True),
+    "batch_larger_than_data": dict(batch_size=8, examples=3, regularise=True),
+}
+
+
+def generate(compiler, recipe, seed):
+    """A Case with its expected arrays, the same for the same arguments."""
+    options = {"InferenceCompiler": INFERENCE, "EventPropCompiler": EVENTPROP}[compiler][recipe]
+    for attempt in range(300):
+        case = Draft(compiler, options, np.random.default_rng([seed, attempt, len(recipe), *recipe.encode()])).case()
+        if settle(case, options):
+            expect(case)
+            return case
+    raise RuntimeError(f"no good draw for {compiler} {recipe} {seed}")
+
+
+class Draft:
+    """One random draw."""
+
+    def __init__(self, compiler, options, rng):
+        self.options, self.rng, self.eventprop = options, rng, compiler == "EventPropCompiler"
+        self.arrays = {}
+        self.dt = options.get("dt") or float(rng.choice(DTS))
+        self.params = {
+            "compiler": compiler, "timesteps": options.get("T") or int(rng.integers(30, 80)), "dt": self.dt,
+            "batch_size": options.get("batch_size", 1), "n_examples": options.get("examples", 3),
+        }
+        if self.eventprop:
+            regularise = options.get("regularise")
+            self.params |= {
+                "loss": "sparse_categorical_crossentropy", "softmax_temperature": options.get("temperature", 1.0),
+                "reg_lambda_upper": 2e-3 if regularise else 0.0, "reg_lambda_lower": 7e-4 if regularise else 0.0,
+                "reg_nu_upper": 2.5 if regularise else 0.0, "per_timestep_loss": False, "learn_delays": [],
+            }
+        sizes = (1, 2) if options.get("small") else (270, 300) if options.get("wide") else (5, 25)
+        self.size = lambda: int(rng.integers(*sizes))
+
+    def uniform(self, low, high):
+        return round(float(self.rng.uniform(low, high)), 3)
+
+    def case(self):
+        o = self.options
+        inputs = ["stimulus", "cue_2"] if o.get("two_inputs") else ["stimulus"]
+        hidden = ["hid_a", "hid_b"] if o.get("deep") else ["hid"]
+        outputs = ["out", "side"] if o.get("two_outputs") else ["out"]
+        populations = [self.population(name, {"type": "SpikeInput"}, None) for name in inputs]
+        populations += [self.population(name, self.lif(name), None) for name in hidden]
+        kinds = [o.get("readout", "AvgVar"), "AvgVarExpWeight"]
+        populations += [self.population(name, self.lif(name) if o.get("spiking_output") else self.li(), kind)
+                        for name, kind in zip(outputs, kinds)]
+        size = {p["name"]: int(np.prod(p["shape"])) for p in populations}
+        pairs = [(i, hidden[0]) for i in inputs] + list(zip(hidden, hidden[1:]))
+        pairs += [(h, h) for h in hidden if o.get("recurrent")] + [(hidden[-1], out) for out in outputs]
+        pairs += [(inputs[0], outputs[0])] if o.get("deep") else []
+        self.params["network"] = {"populations": populations, "connections": [self.connection(p, size) for p in pairs]}
+        for i in inputs:
+            self.add_input(i if len(inputs) > 1 else "in", size[i])
+        if self.eventprop:
+            for out in outputs:
+                labels = self.rng.integers(0, size[out], self.params["n_examples"])
+                self.arrays["labels" if len(outputs) == 1 else f"{out}_labels"] = labels.astype(np.int32)
+        return Case(self.params, self.arrays)
+
+    def population(self, name, neuron, kind):
+        shape = [self.size(), 2] if self.rng.random() < 0.2 and not self.options.get("small") else [self.size()]
+        for key, value in neuron.items():
+            if callable(value):
+                self.arrays[f"{name}.{key}"] = value(int(np.prod(shape))).astype(np.float32)
+                neuron[key] = {"array": f"{name}.{key}"}
+        return {"name": name, "shape": shape, "neuron": neuron, "readout": kind}
+
+    def tau_mem(self):
+        return EQUAL_TAU if self.options.get("equal_taus") else self.uniform(8, 25)
+
+    def lif(self, name):
+        o = self.options
+        tau_refrac = o.get("refrac")
+        neuron = {
+            "type": "LeakyIntegrateFire", "v_thresh": self.uniform(0.5, 1.5), "v_reset": o.get("v_reset", 0.0),
+            "v": self.uniform(-0.3, 0.3) if o.get("start") else 0.0, "tau_mem": self.tau_mem(),
+            "tau_refrac": tau_refrac if tau_refrac is not True else 3 * self.dt,
+            "relative_reset": o.get("relative_reset", False), "integrate_during_refrac": o.get("integrate", False),
+            "scale_i": o.get("scale", True),
+        }
+        if o.get("per_neuron") and not name.startswith("out"):
+            neuron["v_thresh"] = lambda n: self.rng.uniform(0.6, 1.3, n)
+            neuron["tau_mem"] = lambda n: self.rng.uniform(8, 25, n)
+        return neuron
+
+    def li(self):
+        o = self.options
+        return {"type": "LeakyIntegrate", "bias": self.uniform(-0.1, 0.1) if o.get("bias") else 0.0,
+                "v": self.uniform(-0.5, 0.5) if o.get("start") else 0.0, "tau_mem": self.tau_mem(),
+                "scale_i": o.get("scale", True)}
+
+    def connection(self, pair, size):
+        o, (source, target) = self.options, pair
+        name = f"w.{source}.{target}"
+        self.arrays[name] = self.rng.normal(0.0 if source == target else 0.6, 1.0, (size[source], size[target]))
+        synapse = {"type": o.get("synapse", "Exponential")}
+        if o.get("mixed") and source == target:
+            synapse = {"type": "Delta"}
+        if synapse["type"] == "Exponential":
+            synapse |= {"tau": self.tau_syn(pair), "scale_i": o.get("scale", True)}
+        return {"source": source, "target": target, "synapse": synapse,
+                "connectivity": {"type": "Dense", "delay": 0, "weight": {"array": name}}}
+
+    def tau_syn(self, pair):
+        """One time constant for all, unless the recipe wants several."""
+        if self.options.get("equal_taus"):
+            return EQUAL_TAU
+        if self.options.get("taus"):
+            return {"cue_2": 3.5, "stimulus": 5.0}.get(pair[0], 7.25)
+        return 30.0 if self.options.get("slow_synapse") else 5.0
+
+    def add_input(self, prefix, n):
+        """Mostly off the grid of timesteps, some spikes doubled within a step, some beyond the example's end."""
+        T = self.params["timesteps"]
+        for e in range(self.params["n_examples"]):
+            num = int(self.rng.poisson(6 * n if not self.options.get("wide") else 0.4 * n)) + 1
+            times = self.rng.uniform(0, T * self.dt, num)
+            times[::3] = np.floor(times[::3] / self.dt) * self.dt
+            ids = self.rng.integers(0, n, num)
+            times[-1], ids[-1] = times[0], ids[0]
+            order = np.argsort(times.astype(np.float32), kind="stable")
+            self.arrays[f"{prefix}_times_{e}"] = times[order].astype(np.float32)
+            self.arrays[f"{prefix}_ids_{e}"] = ids[order].astype(np.int32)
+
+
+def settle(case, options):
+    """Scales the weights until the hidden neurons spike a few times; False if the draw is no good."""
+    base = {c["connectivity"]["weight"]["array"]: case.weight(c).copy() for c in case.connections}
+    spiking = [name for name, p in case.populations.items() if p["neuron"]["type"] == "LeakyIntegrateFire"]
+    gain = {c["target"]: 1e-3 if options.get("silent") else 1 / np.sqrt(case.size(c["source"])) for c in case.connections}
+    for _ in range(30):
+        for c in case.connections:
+            name = c["connectivity"]["weight"]["array"]
+            case.arrays[name] = (base[name] * gain[c["target"]]).astype(np.float32)
+        traces = [simulate(case, e) for e in range(case.num_examples)]
+        rate = {name: np.mean([trace[name].spikes.sum(0).mean() for trace in traces]) for name in spiking}
+        if options.get("silent"):
+            return True
+        off = [name for name in spiking if not 1.5 <= rate[name] <= 0.2 * case.T + 1]
+        if not off:
+            return clear(case, traces, spiking)
+        gain[off[0]] *= 1.25 if rate[off[0]] < 1.5 else 0.85
+    return False
+
+
+def clear(case, traces, spiking):
+    if min(trace[name].margin for trace in traces for name in spiking) < MARGIN:
+        return False
+    if case.params["compiler"] != "EventPropCompiler":
+        return True
+    slopes = [trace[name].i_minus_v[trace[name].spikes > 0].min(initial=np.inf) for trace in traces for name in spiking]
+    late = any(trace[name].spikes[-1].any() for trace in traces for name in spiking)
+    peaks = [np.diff(np.sort(trace[name].v, axis=0)[-2:], axis=0).min() for trace in traces for name in case.outputs()]
+    return min(slopes) > MIN_SLOPE and late and min(peaks) > MARGIN
+
+
+def expect(case):
+    """Adds the figures that a correct engine must give."""
+    if case.params["compiler"] == "EventPropCompiler":
+        expect_gradients(case)
+        return
+    traces = [simulate(case, e) for e in range(case.num_examples)]
+    for name, p in case.populations.items():
+        for e, trace in enumerate(traces):
+            if p["neuron"]["type"] != "LeakyIntegrate":
+                case.add_spikes(name, e, trace[name].spikes)
+        if p["neuron"]["type"] != "SpikeInput":
+            case.arrays[f"{name}_V"] = np.array([trace[name].v for trace in traces], np.float32)
+    for name in case.outputs():
+        key = "readout" if len(case.outputs()) == 1 else f"{name}_readout"
+        case.arrays[key] = np.array([readout(case, name, trace[name]) for trace in traces], np.float32)
+
+
+def expect_gradients(case):
+    for batch, start in enumerate(range(0, case.num_examples, case.batch_size)):
+        examples = range(start, min(start + case.batch_size, case.num_examples))
+        result = learn_batch(case, examples)
+        for i, e in enumerate(examples):
+            for name in result.lambda_v[i]:
+                case.arrays[f"{name}_V_{e}"] = result.traces[i][name].v.astype(np.float32)
+                if name in case.hidden():
+                    case.add_spikes(name, e, result.traces[i][name].spikes)
+                case.arrays[f"{name}_LambdaV_backward_{e}"] = result.lambda_v[i][name][::-1].astype(np.float32)
+                if name in result.lambda_i[i]:
+                    case.arrays[f"{name}_LambdaI_backward_{e}"] = result.lambda_i[i][name][::-1].astype(np.float32)
+        for gradient, c in zip(result.gradient, case.connections):
+            case.arrays[f"{c['source']}_{c['target']}_Gradient_{batch}"] = gradient.astype(np.float32)

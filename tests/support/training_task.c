@@ -1,0 +1,220 @@
+#include "support/training_task.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A generator of the tests' own: results must not hang on the library's. */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t x = *state += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static double next_uniform(uint64_t *state)
+{
+    return (double)(next_random(state) >> 11) * 0x1p-53;
+}
+
+/* Mean 0, variance 1, and close enough to normal. */
+static double next_normal(uint64_t *state)
+{
+    double sum = -6;
+    for (int i = 0; i < 12; i++)
+        sum += next_uniform(state);
+    return sum;
+}
+
+static int connect(training_task *task, int which, rv_population *source, rv_population *target, double mean,
+                   double sd, uint64_t *random)
+{
+    const size_t size = rv_population_size(source) * rv_population_size(target);
+    const double scale = 1 / sqrt((double)rv_population_size(source));
+    float *const weights = malloc(size * sizeof *weights);
+    if (!weights)
+        return RV_ERR_MEMORY;
+    for (size_t i = 0; i < size; i++)
+        weights[i] = (float)(scale * (mean + sd * next_normal(random)));
+    const int code = rv_connection_add(
+        &task->connections[which], task->network, source, target,
+        &(rv_connection_desc){.connectivity = rv_dense(rv_array(weights, size)),
+                              .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)})});
+    free(weights);
+    return code;
+}
+
+static int add_network(training_task *task, uint64_t *random)
+{
+    const training_task_desc *const d = &task->desc;
+    const rv_readout readout = rv_readout_by_name(d->readout ? d->readout : "AvgVar");
+    int code = rv_network_create(&task->network, task->context, RV_EVENTPROP_DEFAULTS);
+    if (code >= 0)
+        code =
+            rv_population_add(&task->in, task->network,
+                              &(rv_population_desc){.name = "in", .shape = {d->inputs}, .neuron = rv_spike_input()});
+    if (code >= 0)
+        code = rv_population_add(
+            &task->hid, task->network,
+            &(rv_population_desc){.name = "hid",
+                                  .shape = {d->hidden},
+                                  .neuron = rv_leaky_integrate_fire((rv_lif){.v_thresh = rv_const(1)})});
+    if (code >= 0)
+        code = rv_population_add(&task->out, task->network,
+                                 &(rv_population_desc){.name = "out",
+                                                       .shape = {d->outputs},
+                                                       .neuron = rv_leaky_integrate((rv_li){.readout = readout})});
+    if (code >= 0)
+        code = connect(task, 0, task->in, task->hid, 1.2, 1.5, random);
+    if (code >= 0)
+        code = connect(task, 1, task->hid, task->hid, 0, 0.5, random);
+    if (code >= 0)
+        code = connect(task, 2, task->hid, task->out, 0, 2, random);
+    return code;
+}
+
+static int add_data(training_task *task, uint64_t *random)
+{
+    const training_task_desc *const d = &task->desc;
+    const size_t most = (size_t)((double)d->inputs * d->spikes_per_input * 2) + 1;
+    double *const times = malloc(most * sizeof *times);
+    int32_t *const ids = malloc(most * sizeof *ids);
+    task->labels = malloc((d->examples + 1) * sizeof *task->labels);
+    int code =
+        times && ids && task->labels ? rv_spikes_create(&task->spikes, task->context, d->inputs) : RV_ERR_MEMORY;
+    for (size_t e = 0; e < d->examples && code >= 0; e++) {
+        const size_t num = (size_t)((0.5 + next_uniform(random)) * (double)d->inputs * d->spikes_per_input);
+        for (size_t s = 0; s < num; s++) {
+            times[s] = next_uniform(random) * (double)d->timesteps * (d->dt > 0 ? d->dt : 1);
+            ids[s] = (int32_t)(next_random(random) % d->inputs);
+        }
+        task->labels[e] = (int32_t)(next_random(random) % d->outputs);
+        code = rv_spikes_append(task->spikes, times, ids, num);
+    }
+    free(times);
+    free(ids);
+    return code;
+}
+
+int training_task_create(training_task *task, const training_task_desc *desc)
+{
+    uint64_t random = desc->seed;
+    *task = (training_task){.desc = *desc};
+    int code = rv_context_create(&task->context, &(rv_context_desc){.seed = desc->seed,
+                                                                    .seed_given = true,
+                                                                    .num_threads = desc->num_threads,
+                                                                    .isa = desc->isa});
+    if (code >= 0)
+        code = add_network(task, &random);
+    if (code >= 0)
+        code = add_data(task, &random);
+    return code;
+}
+
+void training_task_free(training_task *task)
+{
+    rv_spikes_free(task->spikes);
+    free(task->labels);
+    rv_network_free(task->network);
+    rv_context_free(task->context);
+    *task = (training_task){0};
+}
+
+int training_task_compile(rv_compiled_network **out, const training_task *task, size_t batch_size)
+{
+    return rv_compile_eventprop(out, task->network,
+                                &(rv_eventprop_desc){.example_timesteps = task->desc.timesteps,
+                                                     .dt = task->desc.dt,
+                                                     .batch_size = batch_size,
+                                                     .optimiser = rv_adam(1e-2),
+                                                     .reg_lambda_upper = task->desc.regularisation,
+                                                     .reg_lambda_lower = task->desc.regularisation,
+                                                     .reg_nu_upper = 3,
+                                                     .schedule = task->desc.schedule,
+                                                     .keep_gradients = true});
+}
+
+int training_task_cut(rv_spikes **out, const training_task *task, size_t first, size_t num)
+{
+    const size_t most = rv_spikes_max_count(task->spikes) + 1;
+    double *const times = malloc(most * sizeof *times);
+    int32_t *const ids = malloc(most * sizeof *ids);
+    int code = times && ids ? rv_spikes_create(out, task->context, task->desc.inputs) : RV_ERR_MEMORY;
+    for (size_t e = first; e < first + num && code >= 0; e++) {
+        code = rv_spikes_get(task->spikes, e, times, ids);
+        if (code >= 0)
+            code = rv_spikes_append(*out, times, ids, rv_spikes_count(task->spikes, e));
+    }
+    free(times);
+    free(ids);
+    return code;
+}
+
+rv_data training_task_data(const training_task *task, const rv_spikes *spikes, size_t first)
+{
+    return (rv_data){
+        .inputs = {{.population = task->in, .spikes = spikes}},
+        .outputs = {{.population = task->out,
+                     .labels = task->labels + first,
+                     .num_labels = rv_spikes_num_examples(spikes)}},
+    };
+}
+
+static rv_variable variable_of(const training_task *task, int which, const char *name)
+{
+    return (rv_variable){.connection = task->connections[which], .name = name};
+}
+
+int training_task_get(float **out, size_t *size, const training_task *task, const rv_compiled_network *model,
+                      const char *name)
+{
+    size_t part[3];
+    *size = 0;
+    for (int i = 0; i < 3; i++) {
+        const int code = rv_variable_size(model, variable_of(task, i, name), &part[i]);
+        if (code < 0)
+            return code;
+        *size += part[i];
+    }
+    float *at = *out = malloc((*size + 1) * sizeof **out);
+    for (int i = 0; i < 3 && at; at += part[i++]) {
+        const int code = rv_variable_get(model, variable_of(task, i, name), at, part[i]);
+        if (code < 0)
+            return code;
+    }
+    return at ? 0 : RV_ERR_MEMORY;
+}
+
+int training_task_set(const training_task *task, rv_compiled_network *model, const char *name, const float *values)
+{
+    for (int i = 0; i < 3; i++) {
+        size_t size = 0;
+        int code = rv_variable_size(model, variable_of(task, i, name), &size);
+        if (code >= 0)
+            code = rv_variable_set(model, variable_of(task, i, name), values, size);
+        if (code < 0)
+            return code;
+        values += size;
+    }
+    return 0;
+}
+
+double relative_error(const float *a, const float *b, size_t size)
+{
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < size; i++) {
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        norm += (double)b[i] * (double)b[i];
+    }
+    return sqrt(difference) / fmax(sqrt(norm), 1e-30);
+}
+
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *const bytes = data;
+    if (hash == 0)
+        hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}

@@ -1,0 +1,52 @@
+/* A small network with random weights and input spikes, ready to be compiled: what tests of training share. */
+#ifndef SUPPORT_TRAINING_TASK_H
+#define SUPPORT_TRAINING_TASK_H
+
+#include <ranvier.h>
+
+typedef struct training_task_desc {
+    size_t inputs, hidden, outputs, examples, timesteps;
+    double dt;               /* ms; 0 = 1 */
+    double regularisation;   /* lambda of both signs */
+    const char *readout;     /* NULL = "AvgVar" */
+    double spikes_per_input; /* mean number in an example */
+    uint64_t seed;
+    int num_threads;
+    const char *isa;
+    rv_schedule schedule;
+} training_task_desc;
+
+typedef struct training_task {
+    training_task_desc desc;
+    rv_context *context;
+    rv_network *network;
+    rv_population *in, *hid, *out;
+    rv_connection *connections[3]; /* in -> hid, hid -> hid, hid -> out */
+    rv_spikes *spikes;
+    int32_t *labels; /* (examples) */
+} training_task;
+
+/* Creates everything but the compiled network; the same for the same description, whatever threads and isa are.
+ * Returns 0 or a negative code; free the task in any event. */
+int training_task_create(training_task *task, const training_task_desc *desc);
+void training_task_free(training_task *task);
+
+int training_task_compile(rv_compiled_network **out, const training_task *task, size_t batch_size);
+
+/* Examples [first, first + num) as spikes of their own, to be freed by the caller. */
+int training_task_cut(rv_spikes **out, const training_task *task, size_t first, size_t num);
+
+/* The data of the whole task, or of spikes that were cut out of it from example `first` on. */
+rv_data training_task_data(const training_task *task, const rv_spikes *spikes, size_t first);
+
+/* All weights, or all gradients (name "g", "Gradient"), one connection after the other: *out is freed by the caller. */
+int training_task_get(float **out, size_t *size, const training_task *task, const rv_compiled_network *model,
+                      const char *name);
+int training_task_set(const training_task *task, rv_compiled_network *model, const char *name, const float *values);
+
+/* ||a - b|| / ||b|| */
+double relative_error(const float *a, const float *b, size_t size);
+/* FNV-1a, continued from hash; start with 0. */
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t size);
+
+#endif
