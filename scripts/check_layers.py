@@ -15,9 +15,11 @@ import sys
 LEVELS = [
     ["base"],
     ["comm", "store", "kernels"],
-    ["data", "network", "neurons", "synapses", "connectivity", "outputs"],
+    ["data", "values"],
+    ["neurons", "synapses", "connectivity", "outputs", "optimise"],
+    ["network"],
     ["compile"],
-    ["engine", "optimise"],
+    ["engine"],
     ["train"],
     ["callbacks"],
     ["cli"],

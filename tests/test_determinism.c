@@ -16,7 +16,8 @@ typedef struct manner {
     int threads;
     const char *isa;
     bool records;
-    bool steps; /* has timestep hooks, so the whole batch advances step by step */
+    bool steps;   /* has timestep hooks, so the whole batch advances step by step */
+    bool forgets; /* keeps no gradients, so that they go straight into the optimiser */
     rv_schedule schedule;
 } manner;
 
@@ -111,6 +112,7 @@ static outcome train(const training_task_desc *desc, const manner *how)
     in_this_manner.num_threads = how->threads;
     in_this_manner.isa = how->isa;
     in_this_manner.schedule = how->schedule;
+    in_this_manner.forget_gradients = how->forgets;
     succeed(&task, training_task_create(&task, &in_this_manner));
     succeed(&task, training_task_compile(&model, &task, 16));
     const size_t num_callbacks = make_callbacks(callbacks, &task, how, &steps);
@@ -174,24 +176,37 @@ static void both_schedules_of_the_gradient_give_the_same_bits(void **state)
     static const manner rows = {.name = "rows", .threads = 1, .schedule = RV_SCHEDULE_ROWS};
     static const manner rows_of_three = {
         .name = "rows, three threads", .threads = 3, .records = true, .schedule = RV_SCHEDULE_ROWS};
+    static const manner slots_forget = {
+        .name = "slots, no gradients kept", .threads = 1, .forgets = true, .schedule = RV_SCHEDULE_SLOTS};
+    static const manner rows_forget = {
+        .name = "rows, no gradients kept", .threads = 2, .forgets = true, .schedule = RV_SCHEDULE_ROWS};
     compare(*state, &slots, &rows);
+    compare(*state, &slots, &slots_forget);
+    compare(*state, &slots, &rows_forget);
     compare(*state, &slots, &slots_of_three);
     compare(*state, &slots, &slots_by_steps);
     compare(*state, &slots_of_three, &rows_of_three);
 }
 
+static void compare_instruction_sets(const training_task_desc *desc, const char *isa, rv_schedule schedule)
+{
+    const manner best = {.name = "the best instruction set", .threads = 2, .records = true, .schedule = schedule};
+    const manner other = {.name = isa, .isa = isa, .threads = 2, .records = true, .schedule = schedule};
+    compare(desc, &best, &other);
+}
+
 static void any_instruction_set_gives_the_same_bits(void **state)
 {
     static const char *const names[] = {"base", "v2", "v3", "v4"};
-    const manner best = {.name = "the best instruction set", .threads = 2, .records = true};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const manner other = {.name = names[i], .isa = names[i], .threads = 2, .records = true};
         rv_context *context = NULL;
         const bool has = rv_context_create(&context, &(rv_context_desc){.isa = names[i]}) >= 0;
         rv_context_free(context);
         print_message("# instruction set %s: %s\n", names[i], has ? "compared" : "not on this machine");
-        if (has)
-            compare(*state, &best, &other);
+        if (has) {
+            compare_instruction_sets(*state, names[i], RV_SCHEDULE_SLOTS);
+            compare_instruction_sets(*state, names[i], RV_SCHEDULE_ROWS);
+        }
     }
 }
 

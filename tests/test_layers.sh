@@ -30,7 +30,7 @@ refuses() {
 start() {
     rm -rf "$tree"
     mkdir -p "$tree/src/base" "$tree/src/engine" "$tree/src/neurons" "$tree/src/network" "$tree/include/ranvier"
-    touch "$tree/src/base/a.h" "$tree/src/engine/e.h" "$tree/src/neurons/n.h" "$tree/src/network/w.h"
+    touch "$tree/src/base/a.h" "$tree/src/engine/e.h" "$tree/src/neurons/n.h" "$tree/src/synapses/w.h"
     touch "$tree/include/ranvier/train.h"
 }
 
@@ -57,7 +57,7 @@ echo '#include <ranvier/train.h>' >"$tree/src/engine/e.c"
 refuses "a_public_header_counts_as_its_stage" "higher stage train"
 
 start
-echo '#include "../network/w.h"' >"$tree/src/neurons/n.c"
+echo '#include "../synapses/w.h"' >"$tree/src/neurons/n.c"
 echo '#include "neurons/n.h"' >"$tree/src/network/w.c"
 refuses "two_stages_of_one_level_must_not_include_each_other" "network -> neurons -> network"
 

@@ -297,6 +297,38 @@ static void members_of_archives_are_named_behind_a_colon(void **state)
     assert_non_null(strstr(rv_last_error(context), "text.npz: cannot read: Not a zip archive"));
 }
 
+/* The bytes of a file in a buffer of 1000; returns how many there are. */
+static size_t load(const char *path, unsigned char bytes[1000])
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t size = fread(bytes, 1, 1000, file);
+    fclose(file);
+    return size;
+}
+
+static void a_member_with_a_wrong_checksum_is_an_error(void **state)
+{
+    unsigned char bytes[1000];
+    (void)state;
+    const size_t size = load(write_npz("sum.npz", ZIP_CM_STORE), bytes);
+    unsigned char *data = memmem(bytes, size, (const float[]){1.5F, 2}, 2 * sizeof(float));
+    assert_non_null(data);
+    data[0] ^= 1;
+    refuses(member(test_file("sum.npz", bytes, size), "a"), RV_ERR_FORMAT, "ends too early or is damaged");
+}
+
+static void a_member_that_claims_more_than_it_can_hold_is_an_error(void **state)
+{
+    unsigned char bytes[1000];
+    (void)state;
+    const size_t size = load(write_npz("claim.npz", ZIP_CM_DEFLATE), bytes);
+    unsigned char *entry = memmem(bytes, size, "PK\1\2", 4); /* the directory's, 24 bytes before the true size */
+    assert_non_null(entry);
+    memcpy(entry + 24, "\xff\xff\xff\x7f", 4);
+    refuses(member(test_file("claim.npz", bytes, size), "a"), RV_ERR_FORMAT, "its entry in the archive is damaged");
+}
+
 /* Whatever byte of a file changes, wherever it is cut: the reader gives an array or an error, and no leak. */
 static void damaged_files_never_crash(void **state)
 {
@@ -308,9 +340,7 @@ static void damaged_files_never_crash(void **state)
                                ? write_npy("fuzz.npy", "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }",
                                            "abcdefghijklmnopqrstuvwx", 24)
                                : write_npz("fuzz.npz", kind == 1 ? ZIP_CM_STORE : ZIP_CM_DEFLATE);
-        FILE *file = fopen(path, "rb");
-        const size_t size = fread(good, 1, sizeof good, file);
-        fclose(file);
+        const size_t size = load(path, good);
         for (uint32_t i = 0; i < 4000; i++) {
             uint32_t r[4];
             rv_random(1, RV_RANDOM_GENERATOR, (uint32_t)kind, 0, i, r);
@@ -381,6 +411,8 @@ int main(void)
         cmocka_unit_test(half_precision_becomes_single),
         cmocka_unit_test(any_byte_but_0_is_true),
         cmocka_unit_test(members_of_archives_are_named_behind_a_colon),
+        cmocka_unit_test(a_member_with_a_wrong_checksum_is_an_error),
+        cmocka_unit_test(a_member_that_claims_more_than_it_can_hold_is_an_error),
         cmocka_unit_test(damaged_files_never_crash),
         cmocka_unit_test(the_numpy_serialiser_joins_keys_with_dashes),
         cmocka_unit_test(running_out_of_memory_is_an_error_without_leaks),

@@ -139,13 +139,13 @@ static void bad_idx_files_are_errors(void **state)
             RV_ERR_FORMAT, "its header claims more than");
     bad_idx("\0\0\x08\x02\0\0\0\x02\0\0\0\0", 12, RV_ERR_SHAPE, "an example has no inputs");
     bad_idx(images, IMAGES_SIZE + 1, RV_ERR_FORMAT, "goes on after its 12 elements");
-    bad_idx("\0\0\x0d\x01\0\0\0\x02\0\0\0\0\x7f\xc0\0\0", 16, RV_ERR_NAN, "example 1: input 0 must be a finite float32");
+    bad_idx("\0\0\x0d\x01\0\0\0\x02\0\0\0\0\x7f\xc0\0\0", 16, RV_ERR_NAN,
+            "example 1: input 0 must be a finite float32");
     failed(rv_read_idx(&d, context, test_path("none"), NULL), &d, RV_ERR_FILE, "none: cannot open: No such file");
     failed(rv_read_idx(&d, context, test_path("."), NULL), &d, RV_ERR_FILE, "Is a directory");
 
     const char *good = test_file("i", images, IMAGES_SIZE);
-    failed(rv_read_idx(&d, context, good, good), &d, RV_ERR_SHAPE,
-           "has 12 labels in 3 dimension(s), expected 3 in 1");
+    failed(rv_read_idx(&d, context, good, good), &d, RV_ERR_SHAPE, "has 12 labels in 3 dimension(s), expected 3 in 1");
     failed(rv_read_idx(&d, context, good, test_file("l", "\0\0\x08\x01\0\0\0\x02\x01\x01", 10)), &d, RV_ERR_SHAPE,
            "has 2 labels in 1 dimension(s), expected 3 in 1");
     failed(rv_read_idx(&d, context, good, test_file("l", "\0\0\x09\x01\0\0\0\x03\x01\xff\x01", 11)), &d, RV_ERR_LABEL,
@@ -257,7 +257,10 @@ static void bad_csv_files_are_errors_with_line_and_column(void **state)
 
 static void a_wide_first_line_does_not_claim_memory_for_every_line(void **state)
 {
-    enum { COLUMNS = 20000, LINES = 200000 };
+    enum {
+        COLUMNS = 20000,
+        LINES = 200000
+    };
     static char text[2 * COLUMNS + LINES + 1];
     rv_dataset d;
     (void)state;
@@ -278,7 +281,9 @@ static const char *write_array(const char *name, rv_dtype dtype, int num_dims, s
     const rv_ndarray array = {.dtype = dtype,
                               .num_dims = num_dims,
                               .shape = {n, m},
-                              .size = num_dims == 0 ? 1 : num_dims == 1 ? n : n * m,
+                              .size = num_dims == 0   ? 1
+                                      : num_dims == 1 ? n
+                                                      : n * m,
                               .data = (void *)(uintptr_t)data};
     succeeded(rv_npy_write(context, path, &array));
     return path;
@@ -303,12 +308,12 @@ static void npy_files_are_data_sets(void **state)
     failed(rv_read_npy(&d, context, values, values), &d, RV_ERR_FORMAT, "v.npy: labels must be integers");
     failed(rv_read_npy(&d, context, values, write_array("b.npy", RV_INT64, 1, 3, 0, (int64_t[]){5, 0, 1})), &d,
            RV_ERR_SHAPE, "b.npy: has 3 labels in 1 dimension(s), expected 2 in 1");
-    failed(rv_read_npy(&d, context, values, write_array("b.npy", RV_INT8, 1, 2, 0, (int8_t[]){5, -2})), &d, RV_ERR_LABEL,
-           "b.npy: example 1: the label must be a whole number >= 0, got -2");
+    failed(rv_read_npy(&d, context, values, write_array("b.npy", RV_INT8, 1, 2, 0, (int8_t[]){5, -2})), &d,
+           RV_ERR_LABEL, "b.npy: example 1: the label must be a whole number >= 0, got -2");
     failed(rv_read_npy(&d, context, values, write_array("b.npy", RV_UINT64, 1, 2, 0, (uint64_t[]){5, UINT64_MAX})), &d,
            RV_ERR_LABEL, "b.npy: example 1: the label must be a whole number >= 0, got 1.84467e+19");
-    failed(rv_read_npy(&d, context, write_array("b.npy", RV_FLOAT32, 2, 1, 2, (float[]){5, NAN}), NULL), &d, RV_ERR_NAN,
-           "b.npy: example 0: input 1 must be a finite float32, got nan");
+    failed(rv_read_npy(&d, context, write_array("b.npy", RV_FLOAT32, 2, 1, 2, (float[]){5, NAN}), NULL), &d,
+           RV_ERR_NAN, "b.npy: example 0: input 1 must be a finite float32, got nan");
     failed(rv_read_npy(&d, context, write_array("b.npy", RV_FLOAT32, 0, 0, 0, (float[]){5}), NULL), &d, RV_ERR_SHAPE,
            "b.npy: is a single number, expected (examples, ...)");
     failed(rv_read_npy(&d, context, write_array("b.npy", RV_FLOAT32, 2, 3, 0, ""), NULL), &d, RV_ERR_SHAPE,

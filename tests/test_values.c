@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/name.h"
-#include "network/value.h"
+#include "values/value.h"
 
 static rv_context *context;
 

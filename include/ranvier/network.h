@@ -2,6 +2,7 @@
 #ifndef RANVIER_NETWORK_H
 #define RANVIER_NETWORK_H
 
+#include <ranvier/connectivity.h>
 #include <ranvier/data.h>
 #include <ranvier/neurons.h>
 #include <ranvier/value.h>
@@ -43,19 +44,6 @@ RV_API rv_population *rv_network_population(const rv_network *network, size_t in
 RV_API const rv_neuron *rv_population_neuron(const rv_population *population);
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
-
-typedef struct rv_connectivity_model rv_connectivity_model;
-
-typedef struct rv_connectivity {
-    const rv_connectivity_model *model; /* NULL is an error */
-    rv_value weight;                    /* required; array: [source][target] in C order */
-} rv_connectivity;
-
-/* Every source to every target (mlGeNN: Dense). */
-RV_API rv_connectivity rv_dense(rv_value weight);
-
-/* "Dense" or "dense". Errors: RV_ERR_NAME lists the known ones. */
-RV_API int rv_connectivity_by_name(rv_connectivity *out, rv_context *context, const char *name);
 
 typedef struct rv_connection_desc {
     const char *name; /* unique in the network; default "Conn_<source>_<target>" */

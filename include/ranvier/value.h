@@ -1,4 +1,4 @@
-/* Values: what a parameter, a state variable's start or a weight may be set to. */
+/* Values: what a parameter, a state variable's start or a weight may be set to; and tables of parameters. */
 #ifndef RANVIER_VALUE_H
 #define RANVIER_VALUE_H
 
@@ -53,6 +53,37 @@ RV_API rv_value rv_initialize(const rv_initializer *initializer, const double *p
 
 /* A built-in initializer by name ("Normal" or "normal"), or NULL. */
 RV_API const rv_initializer *rv_initializer_by_name(const char *name);
+
+#define RV_MAX_PARAMS 16
+
+/* ---- parameter tables ---------------------------------------------------------------------------------------- */
+
+/* Defaults that differ by compiler (mlGeNN: default_params). */
+typedef enum rv_defaults {
+    RV_CLASS_DEFAULTS = 0, /* as each model documents */
+    RV_EVENTPROP_DEFAULTS, /* absolute reset, no integration while refractory, scaled currents */
+    RV_EPROP_DEFAULTS,     /* relative reset, integrates while refractory, unscaled currents */
+    RV_NUM_DEFAULTS,
+} rv_defaults;
+
+typedef enum rv_param_kind {
+    RV_PARAM_VALUE = 0, /* one number per neuron: constant, array or initializer */
+    RV_PARAM_SCALAR,    /* one number for all */
+    RV_PARAM_FLAG,      /* yes or no */
+} rv_param_kind;
+
+/* One row of a model's table of parameters. It drives validation, the experiment file's keys, help, recording by
+ * name and the documentation. */
+typedef struct rv_param {
+    const char *name;     /* attribute: "v_thresh" */
+    const char *internal; /* mlGeNN's internal name: "Vthresh"; "" if it has none */
+    const char *unit;     /* "ms", "" */
+    rv_param_kind kind;
+    double value[RV_NUM_DEFAULTS]; /* default, by rv_defaults */
+    double min, max;      /* range, inclusive unless min_open: min < x */
+    bool min_open;
+    const char *help; /* one line */
+} rv_param;
 
 #ifdef __cplusplus
 }

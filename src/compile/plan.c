@@ -9,8 +9,8 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "connectivity/model.h"
-#include "network/params.h"
-#include "network/value.h"
+#include "values/params.h"
+#include "values/value.h"
 
 #define PARAM_WEIGHT 256 /* a connection's weight among its random numbers; parameters of its synapse come before */
 

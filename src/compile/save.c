@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "compile/plan.h"
-#include "network/value.h"
+#include "values/value.h"
 
 /* keys and the two that name a connection's weights; freed with rv_free */
 static const char **connection_keys(rv_context *context, const char *const *keys, size_t num_keys,

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "compile/plan.h"
-#include "network/params.h"
+#include "values/params.h"
 
 /* Where a variable lives: `rows` rows of `columns` numbers, `stride` floats apart. */
 typedef struct place {

@@ -2,7 +2,7 @@
 #ifndef RV_CONNECTIVITY_MODEL_H
 #define RV_CONNECTIVITY_MODEL_H
 
-#include <ranvier/network.h>
+#include <ranvier/connectivity.h>
 
 struct rv_connectivity_model {
     const char *name; /* "Dense" */

@@ -20,16 +20,15 @@ typedef struct poisson {
 static int encode_input(const poisson *p, size_t example, size_t input, double probability, rv_spike_buffer *out)
 {
     const uint64_t key = rv_random_key(p->seed, RV_RANDOM_POISSON, (uint32_t)input);
-    const double bound = probability * 0x1p32;
-    uint32_t random[DRAWS] = {0};
+    const uint64_t bound = (uint64_t)(probability * 0x1p32);
+    uint32_t random[DRAWS];
+    int rc;
 
-    for (uint64_t step = 0; step < p->num_steps; step++) {
-        if (step % DRAWS == 0)
-            rv_random_at(key, example, step / DRAWS, random);
-        const int rc =
-            (double)random[step % DRAWS] < bound ? rv_spike_buffer_add(out, (double)step * p->dt, input) : 0;
-        if (rc < 0)
-            return rc;
+    for (uint64_t block = 0; block * DRAWS < p->num_steps; block++) {
+        rv_random_at(key, example, block, random);
+        for (uint64_t i = 0; i < DRAWS && block * DRAWS + i < p->num_steps; i++)
+            if (random[i] < bound && (rc = rv_spike_buffer_add(out, (double)(block * DRAWS + i) * p->dt, input)) < 0)
+                return rc;
     }
     return RV_OK;
 }

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "connectivity/model.h"
 #include "network/network.h"
-#include "network/params.h"
-#include "network/value.h"
+#include "values/params.h"
+#include "values/value.h"
 #include "neurons/model.h"
 #include "synapses/model.h"
 

@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "network/params.h"
-#include "network/value.h"
+#include "values/params.h"
+#include "values/value.h"
 
 int rv_network_create(rv_network **out, rv_context *context, rv_defaults defaults)
 {

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "network/network.h"
-#include "network/params.h"
+#include "values/params.h"
 #include "neurons/model.h"
 #include "outputs/model.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/math.h"
 #include "kernels/dispatch.h"
-#include "network/params.h"
+#include "values/params.h"
 
 enum { BIAS, V, TAU_MEM, SCALE_I, NUM_PARAMS };
 

@@ -5,7 +5,7 @@
 
 #include "base/math.h"
 #include "kernels/dispatch.h"
-#include "network/params.h"
+#include "values/params.h"
 
 enum { V_THRESH, V_RESET, V, TAU_MEM, TAU_REFRAC, RELATIVE_RESET, INTEGRATE_DURING_REFRAC, SCALE_I, NUM_PARAMS };
 

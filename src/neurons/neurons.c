@@ -1,7 +1,7 @@
 /* Finding neuron models by name, and setting their parameters by name. */
 #include "base/error.h"
 #include "base/registry.h"
-#include "network/params.h"
+#include "values/params.h"
 #include "neurons/registry.h"
 
 static const void *const models[] = {

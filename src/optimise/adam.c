@@ -2,7 +2,7 @@
  * 1 - beta^n while beta is constant, and stays right when a schedule changes it. */
 #include <math.h>
 
-#include "network/params.h"
+#include "values/params.h"
 #include "optimise/model.h"
 
 enum { ALPHA, BETA1, BETA2, EPSILON, NUM_PARAMS };

@@ -2,8 +2,8 @@
 #ifndef RV_OPTIMISE_MODEL_H
 #define RV_OPTIMISE_MODEL_H
 
-#include <ranvier/neurons.h>
 #include <ranvier/optimise.h>
+#include <ranvier/value.h>
 
 #include "kernels/kernels.h"
 

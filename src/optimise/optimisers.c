@@ -1,7 +1,7 @@
 /* Finding optimisers by name, and their parameters. */
 #include "base/error.h"
 #include "base/registry.h"
-#include "network/params.h"
+#include "values/params.h"
 #include "optimise/model.h"
 
 static const void *const models[] = {&rv_adam_model};

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/math.h"
-#include "network/params.h"
+#include "values/params.h"
 #include "synapses/model.h"
 
 enum { TAU, SCALE_I, NUM_PARAMS };

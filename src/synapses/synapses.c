@@ -1,7 +1,7 @@
 /* Finding synapse models by name, and setting their parameters by name. */
 #include "base/error.h"
 #include "base/registry.h"
-#include "network/params.h"
+#include "values/params.h"
 #include "synapses/model.h"
 
 static const void *const models[] = {&rv_delta_model, &rv_exponential_model};

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "network/params.h"
+#include "values/params.h"
 #include "train/filter.h"
 #include "train/run.h"
 

@@ -131,7 +131,7 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
                                                      .reg_lambda_lower = task->desc.regularisation,
                                                      .reg_nu_upper = 3,
                                                      .schedule = task->desc.schedule,
-                                                     .keep_gradients = true});
+                                                     .keep_gradients = !task->desc.forget_gradients});
 }
 
 int training_task_cut(rv_spikes **out, const training_task *task, size_t first, size_t num)

@@ -14,6 +14,7 @@ typedef struct training_task_desc {
     int num_threads;
     const char *isa;
     rv_schedule schedule;
+    bool forget_gradients; /* "Gradient" cannot be read */
 } training_task_desc;
 
 typedef struct training_task {

@@ -1,11 +1,11 @@
-#include "network/params.h"
+#include "values/params.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "network/value.h"
+#include "values/value.h"
 
 int rv_param_find(const rv_param *params, int num, const char *name)
 {

@@ -1,4 +1,4 @@
-#include "network/value.h"
+#include "values/value.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef RV_NETWORK_PARAMS_H
 #define RV_NETWORK_PARAMS_H
 
-#include <ranvier/neurons.h>
+#include <ranvier/value.h>
 
 /* The row whose attribute or internal name is `name`, or -1. */
 int rv_param_find(const rv_param *params, int num, const char *name);
