@@ -134,15 +134,29 @@ static rv_callback trace_callback(tracer *user, bool timesteps)
     };
 }
 
+/* The trace must be `expected`; says where it first is not. */
+static void traced(const char *expected)
+{
+    int line = 1;
+    const char *a = trace, *b = expected;
+    for (; *a && *a == *b; a++, b++)
+        line += *a == '\n';
+    if (*a == *b)
+        return;
+    while (a > trace && a[-1] != '\n')
+        a--, b--;
+    fail_msg("call %d is '%.*s', expected '%.*s'", line, (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b);
+}
+
 /* Appends the batches of one pass as they must appear. */
-static void expect_batches(char *expected, const char *label, const char *more, size_t num_metrics)
+static void expect_batches(char *expected, const char *label)
 {
     for (int batch = 0; batch < 3; batch++) {
         sprintf(expected + strlen(expected), "%s batch_begin %d\n", label, batch);
         for (int step = 0; step < TINY_STEPS; step++)
             sprintf(expected + strlen(expected), "%s timestep_begin %d\n%s timestep_end %d\n", label, step, label,
                     step);
-        sprintf(expected + strlen(expected), "%s batch_end %d: %zu\n%s", label, batch, num_metrics, more);
+        sprintf(expected + strlen(expected), "%s batch_end %d: 2\n", label, batch);
     }
 }
 
@@ -167,18 +181,18 @@ static void training_calls_all_hooks_in_the_documented_order(void **state)
     rv_result_free(result);
 
     static char expected[sizeof trace];
-    strcpy(expected, "T set_params 3 batches 11 examples 2 epochs from 5 training\nT set_first\n"
-                     "V set_params 3 batches 11 examples 2 epochs from 5 validation\nV set_first\n"
+    strcpy(expected, "V set_params 3 batches 11 examples 2 epochs from 5 validation\nV set_first\n"
+                     "T set_params 3 batches 11 examples 2 epochs from 5 training\nT set_first\n"
                      "T train_begin\nV test_begin\n");
     for (int epoch = 5; epoch < 7; epoch++) {
         sprintf(expected + strlen(expected), "T epoch_begin %d\n", epoch);
-        expect_batches(expected, "T", "", 2);
+        expect_batches(expected, "T");
         sprintf(expected + strlen(expected), "V epoch_begin %d\n", epoch);
-        expect_batches(expected, "V", "", 2);
+        expect_batches(expected, "V");
         sprintf(expected + strlen(expected), "V epoch_end %d: 2\nT epoch_end %d: 4\n", epoch, epoch);
     }
-    strcat(expected, "T train_end 4\nV test_end 2\n");
-    assert_string_equal(trace, expected);
+    strcat(expected, "V test_end 2\nT train_end 4\n");
+    traced(expected);
 }
 
 static void a_test_calls_its_hooks_in_order(void **state)
@@ -193,9 +207,9 @@ static void a_test_calls_its_hooks_in_order(void **state)
 
     static char expected[sizeof trace];
     strcpy(expected, "T set_params 3 batches 11 examples 1 epochs from 0\nT set_first\nT test_begin\n");
-    expect_batches(expected, "T", "", 2);
+    expect_batches(expected, "T");
     strcat(expected, "T test_end 2\n");
-    assert_string_equal(trace, expected);
+    traced(expected);
 }
 
 static void callbacks_are_called_in_list_order_and_set_first_once_per_class(void **state)
@@ -214,12 +228,12 @@ static void callbacks_are_called_in_list_order_and_set_first_once_per_class(void
     TINY_OK(&t, rv_evaluate(&result, t.model,
                             &(rv_evaluate_desc){.data = tiny_data(&t), .callbacks = callbacks, .num_callbacks = 3}));
     rv_result_free(result);
-    assert_string_equal(trace, "A set_params 3 batches 11 examples 1 epochs from 0\n"
-                               "B set_params 3 batches 11 examples 1 epochs from 0\n"
-                               "C set_params 3 batches 11 examples 1 epochs from 0\n"
-                               "A set_first\nB set_first\n"
-                               "A test_begin\nB test_begin\nC test_begin\n"
-                               "A test_end 2\nB test_end 2\nC test_end 2\n");
+    traced("A set_params 3 batches 11 examples 1 epochs from 0\n"
+           "B set_params 3 batches 11 examples 1 epochs from 0\n"
+           "C set_params 3 batches 11 examples 1 epochs from 0\n"
+           "A set_first\nB set_first\n"
+           "A test_begin\nB test_begin\nC test_begin\n"
+           "A test_end 2\nB test_end 2\nC test_end 2\n");
 }
 
 /* Trains with one tracer that answers; returns rv_train's code. */
@@ -241,7 +255,6 @@ static void a_positive_answer_stops_after_the_current_batch(void **state)
     rv_result *result;
     TINY_OK(&t, train_with_answer("batch_end", 1, 1, &result));
     assert_true(rv_result_stopped(result));
-    assert_int_equal(rv_result_num_epochs(result), 0);
     rv_result_free(result);
     assert_non_null(strstr(trace, "T batch_end 1: 2\n"));
     assert_null(strstr(trace, "T batch_begin 2\n"));

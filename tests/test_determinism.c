@@ -117,7 +117,7 @@ static outcome train(const training_task_desc *desc, const manner *how)
     succeed(&task, training_task_compile(&model, &task, 16));
     const size_t num_callbacks = make_callbacks(callbacks, &task, how, &steps);
     succeed(&task, rv_train(&result, model,
-                            &(rv_train_desc){.data = training_task_data(&task, task.spikes, 0),
+                            &(rv_train_desc){.data = training_task_data(&task, task.spikes),
                                              .num_epochs = 2,
                                              .callbacks = callbacks,
                                              .num_callbacks = num_callbacks,
@@ -240,9 +240,9 @@ static void predictions_do_not_hang_on_batch_size_or_threads(void **state)
         succeed(&task, rv_compile_inference(
                            &model, task.network,
                            &(rv_inference_desc){.example_timesteps = desc.timesteps, .batch_size = batch_sizes[i]}));
-        succeed(&task, rv_predict(&result, model,
-                                  &(rv_evaluate_desc){.data = training_task_data(&task, task.spikes, 0),
-                                                      .no_callbacks = true}));
+        succeed(&task,
+                rv_predict(&result, model,
+                           &(rv_evaluate_desc){.data = training_task_data(&task, task.spikes), .no_callbacks = true}));
         size_t num = 0;
         const float *const y = rv_result_prediction(result, task.out, &num);
         assert_int_equal(num, desc.examples);

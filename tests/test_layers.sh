@@ -29,7 +29,7 @@ refuses() {
 # start: an empty tree with a stage low enough to include, and one above it
 start() {
     rm -rf "$tree"
-    mkdir -p "$tree/src/base" "$tree/src/engine" "$tree/src/neurons" "$tree/src/network" "$tree/include/ranvier"
+    mkdir -p "$tree/src/base" "$tree/src/engine" "$tree/src/neurons" "$tree/src/synapses" "$tree/include/ranvier"
     touch "$tree/src/base/a.h" "$tree/src/engine/e.h" "$tree/src/neurons/n.h" "$tree/src/synapses/w.h"
     touch "$tree/include/ranvier/train.h"
 }
@@ -44,7 +44,7 @@ tree=$work/tree
 
 start
 echo '#include "base/a.h"' >"$tree/src/engine/e.c"
-echo '#include "neurons/n.h"' >"$tree/src/network/w.c"
+echo '#include "neurons/n.h"' >"$tree/src/synapses/w.c"
 said=$(check "$tree")
 result $? "including_downwards_and_sideways_is_accepted" "$said"
 
@@ -58,8 +58,8 @@ refuses "a_public_header_counts_as_its_stage" "higher stage train"
 
 start
 echo '#include "../synapses/w.h"' >"$tree/src/neurons/n.c"
-echo '#include "neurons/n.h"' >"$tree/src/network/w.c"
-refuses "two_stages_of_one_level_must_not_include_each_other" "network -> neurons -> network"
+echo '#include "neurons/n.h"' >"$tree/src/synapses/w.c"
+refuses "two_stages_of_one_level_must_not_include_each_other" "neurons -> synapses -> neurons"
 
 start
 mkdir "$tree/src/misc"

@@ -118,6 +118,53 @@ static void filters_speak_of_positions_in_the_data_set_whatever_the_shuffle(void
     rv_result_free(result);
 }
 
+/* The data set in pieces of three examples, the last one of two. */
+static rv_spikes *pieces[4];
+
+static int next_piece(void *user, size_t batch, rv_input *inputs, rv_output *outputs)
+{
+    (void)user;
+    if (batch == 4)
+        return 0;
+    inputs[0].spikes = pieces[batch];
+    outputs[0].labels = t.labels + 3 * batch;
+    outputs[0].num_labels = batch < 3 ? 3 : 2;
+    return 1;
+}
+
+static void the_examples_of_an_iterator_are_numbered_on(void **state)
+{
+    (void)state;
+    const bool all[TINY_INPUTS] = {true, true, true, true, true, true};
+    const rv_callback callbacks[] = {
+        rv_spike_recorder((rv_spike_recorder_desc){.population = t.input, .key = "input"})};
+    rv_result *result = NULL;
+    for (size_t i = 0; i < TINY_EXAMPLES; i++) {
+        double times[TINY_STEPS * TINY_INPUTS];
+        int32_t ids[TINY_STEPS * TINY_INPUTS];
+        if (i % 3 == 0)
+            TINY_OK(&t, rv_spikes_create(&pieces[i / 3], t.context, TINY_INPUTS));
+        TINY_OK(&t, rv_spikes_get(t.spikes, i, times, ids));
+        TINY_OK(&t, rv_spikes_append(pieces[i / 3], times, ids, rv_spikes_count(t.spikes, i)));
+    }
+    rv_data data = tiny_data(&t);
+    data.next_batch = next_piece;
+    data.inputs[0].spikes = NULL;
+    data.outputs[0].labels = NULL;
+    TINY_OK(&t, rv_train(&result, t.model,
+                         &(rv_train_desc){.data = data, .num_epochs = 2, .callbacks = callbacks, .num_callbacks = 1}));
+    const rv_entries *entries = rv_result_data(result, "input");
+    assert_int_equal(entries->num, 2 * TINY_EXAMPLES);
+    for (size_t i = 0; i < entries->num; i++) {
+        assert_int_equal(entries->items[i].epoch, i / TINY_EXAMPLES);
+        assert_int_equal(entries->items[i].example, i % TINY_EXAMPLES);
+        holds_input(&entries->items[i], all);
+    }
+    rv_result_free(result);
+    for (int i = 0; i < 4; i++)
+        rv_spikes_free(pieces[i]);
+}
+
 static void counts_and_spikes_agree(void **state)
 {
     (void)state;
@@ -368,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_example_of_a_short_last_batch_is_recorded_once),
         TEST(filters_speak_of_positions_in_the_data_set_whatever_the_shuffle),
+        TEST(the_examples_of_an_iterator_are_numbered_on),
         TEST(counts_and_spikes_agree),
         TEST(voltages_have_one_row_a_step_and_average_to_the_readout),
         TEST(a_filtered_voltage_is_a_part_of_the_whole),

@@ -100,7 +100,7 @@ static int open_member(rv_source *source, const char *path, const char *member)
 
     const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_ENCRYPTION_METHOD;
     if (zip_stat_index(source->archive, (zip_uint64_t)index, 0, &info) != 0 || (info.valid & needed) != needed ||
-        info.encryption_method != ZIP_EM_NONE || false)
+        info.encryption_method != ZIP_EM_NONE || info.size / MAX_EXPANSION > info.comp_size + 1)
         return rv_fail(source->context, RV_ERR_FORMAT, "%s: its entry in the archive is damaged or encrypted",
                        source->name);
     source->left = info.size;

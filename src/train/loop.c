@@ -59,6 +59,7 @@ static int keep_predictions(rv_run *run)
 static int next_batch(rv_run *run)
 {
     if (run->feed->next_batch) {
+        run->batch_first = run->batch > 0 ? run->batch_first + run->batch_count : 0;
         const int got = rv_feed_next(run->feed, run->batch, run->model->batch_size, run->kind != RV_RUN_PREDICT);
         run->batch_count = got > 0 ? run->feed->num_examples : 0;
         return got;

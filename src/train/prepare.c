@@ -291,7 +291,9 @@ size_t rv_run_batch_count(const rv_run *run)
 
 size_t rv_run_batch_example(const rv_run *run, size_t index)
 {
-    return index < run->batch_count ? run->engine->examples[index].index : SIZE_MAX;
+    if (index >= run->batch_count)
+        return SIZE_MAX;
+    return run->order ? run->order[run->batch_first + index] : run->batch_first + index;
 }
 
 const uint32_t *rv_run_order(const rv_run *run)

@@ -329,7 +329,7 @@ static void end(rv_run *run, rv_probe *probe)
         const size_t spikes = probe->entries[e].num;
         if (!is_selected(probe, example))
             continue;
-        rv_entry entry = {.epoch = example->epoch, .example = example->index};
+        rv_entry entry = {.epoch = example->epoch, .example = rv_run_batch_example(run, e)};
         if (probe->spikes && !probe->counts) {
             entry.num = spikes;
             entry.times = probe->times[e];

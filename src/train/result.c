@@ -64,20 +64,25 @@ int rv_result_add_epoch(rv_result *result, const rv_scores *scores)
     return RV_OK;
 }
 
+/* Takes over the callbacks that have data; the others go with the run. */
 static int ask(rv_result *result, record_list *records, rv_run *run)
 {
-    records->hooks = run->hooks;
-    run->hooks = (rv_hooks){0};
-    const rv_hooks *hooks = &records->hooks;
+    rv_hooks *const hooks = &run->hooks, *const taken = &records->hooks;
     records->items = rv_alloc(result->context, hooks->num, sizeof *records->items, "recorded data");
-    if (!records->items)
+    taken->callbacks = rv_alloc(result->context, hooks->num, sizeof *taken->callbacks, "recorded data");
+    taken->created = rv_alloc(result->context, hooks->num, sizeof *taken->created, "recorded data");
+    if (!records->items || !taken->callbacks || !taken->created)
         return RV_ERR_MEMORY;
+    taken->num = hooks->num;
     for (size_t i = 0; i < hooks->num; i++) {
         const rv_callback *callback = &hooks->callbacks[i];
         record *r = &records->items[records->num];
         *r = (record){.name = NULL};
         if (!callback->get_data)
             continue;
+        taken->callbacks[i] = *callback;
+        taken->created[i] = hooks->created[i];
+        hooks->created[i] = false;
         const int error = callback->get_data(callback->user, &r->name, &r->entries);
         if (error < 0)
             return rv_last_error(result->context)[0]

@@ -79,7 +79,9 @@ static void advance(solver *s, double h, event_readout readout)
     }
     for (size_t j = 0; j < output->size; j++) {
         const curve c = curve_from(output, s->v_out[j], s->i_out[j]);
-        if (readout == EVENT_MAX)
+        if (readout == EVENT_LAST)
+            y[j] = curve_at(&c, h);
+        else if (readout == EVENT_MAX)
             y[j] = fmax(y[j], curve_maximum(&c, h));
         else
             y[j] += curve_integral(&c, h, s->now, readout == EVENT_MEAN ? (double)INFINITY : duration) / duration;

@@ -27,11 +27,12 @@ typedef struct event_network {
     double duration; /* ms */
 } event_network;
 
-/* What is made of the outputs' V(t) over the duration D: mean, mean of exp(-t / D) V(t), maximum. */
+/* What is made of the outputs' V(t) over the duration D. */
 typedef enum event_readout {
     EVENT_MEAN,
-    EVENT_EXP_MEAN,
-    EVENT_MAX
+    EVENT_EXP_MEAN, /* mean of exp(-t / D) V(t) */
+    EVENT_MAX,
+    EVENT_LAST, /* V(D) */
 } event_readout;
 
 typedef struct event_solution {

@@ -134,29 +134,11 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
                                                      .keep_gradients = !task->desc.forget_gradients});
 }
 
-int training_task_cut(rv_spikes **out, const training_task *task, size_t first, size_t num)
-{
-    const size_t most = rv_spikes_max_count(task->spikes) + 1;
-    double *const times = malloc(most * sizeof *times);
-    int32_t *const ids = malloc(most * sizeof *ids);
-    int code = times && ids ? rv_spikes_create(out, task->context, task->desc.inputs) : RV_ERR_MEMORY;
-    for (size_t e = first; e < first + num && code >= 0; e++) {
-        code = rv_spikes_get(task->spikes, e, times, ids);
-        if (code >= 0)
-            code = rv_spikes_append(*out, times, ids, rv_spikes_count(task->spikes, e));
-    }
-    free(times);
-    free(ids);
-    return code;
-}
-
-rv_data training_task_data(const training_task *task, const rv_spikes *spikes, size_t first)
+rv_data training_task_data(const training_task *task, const rv_spikes *spikes)
 {
     return (rv_data){
         .inputs = {{.population = task->in, .spikes = spikes}},
-        .outputs = {{.population = task->out,
-                     .labels = task->labels + first,
-                     .num_labels = rv_spikes_num_examples(spikes)}},
+        .outputs = {{.population = task->out, .labels = task->labels, .num_labels = rv_spikes_num_examples(spikes)}},
     };
 }
 

@@ -34,11 +34,8 @@ void training_task_free(training_task *task);
 
 int training_task_compile(rv_compiled_network **out, const training_task *task, size_t batch_size);
 
-/* Examples [first, first + num) as spikes of their own, to be freed by the caller. */
-int training_task_cut(rv_spikes **out, const training_task *task, size_t first, size_t num);
-
-/* The data of the whole task, or of spikes that were cut out of it from example `first` on. */
-rv_data training_task_data(const training_task *task, const rv_spikes *spikes, size_t first);
+/* Spikes, the task's or others, with the task's labels. */
+rv_data training_task_data(const training_task *task, const rv_spikes *spikes);
 
 /* All weights, or all gradients (name "g", "Gradient"), one connection after the other: *out is freed by the caller. */
 int training_task_get(float **out, size_t *size, const training_task *task, const rv_compiled_network *model,
