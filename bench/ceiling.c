@@ -11,23 +11,9 @@
 #include "kernels/kernels.h"
 #include "measure.h"
 
-#define REPETITIONS 10
-#define LANES 16
+#define LANES 16 /* rows are padded to this */
 
-/* Spikes of one population in all examples, by example and step. */
-typedef struct spike_lists {
-    uint32_t *ids;
-    size_t *begin; /* (examples * T + 1) */
-    size_t num;
-} spike_lists;
-
-/* Rows in the engine's own layout. */
-typedef struct matrix {
-    float *rows;
-    size_t stride;
-} matrix;
-
-static int make_lists(spike_lists *out, const rv_entries *entries, const bench_workload *w)
+static int make_lists(bench_spikes *out, const rv_entries *entries, const bench_workload *w)
 {
     const size_t lists = rv_spikes_num_examples(w->spikes) * w->timesteps;
     for (size_t i = 0; i < entries->num; i++)
@@ -51,8 +37,9 @@ static int make_lists(spike_lists *out, const rv_entries *entries, const bench_w
     return 0;
 }
 
-static int record(spike_lists lists[2], const bench_workload *w, rv_context *context)
+static int record(bench_ceiling *out, rv_context *context)
 {
+    const bench_workload *const w = out->workload;
     bench_model model;
     rv_result *result = NULL;
     int code = bench_model_create(&model, w, 1, false, context);
@@ -69,78 +56,81 @@ static int record(spike_lists lists[2], const bench_workload *w, rv_context *con
             rv_error_set(context, code, rv_last_error(model.context));
     }
     if (code >= 0)
-        code = make_lists(&lists[0], rv_result_data(result, "input"), w);
+        code = make_lists(&out->input, rv_result_data(result, "input"), w);
     if (code >= 0)
-        code = make_lists(&lists[1], rv_result_data(result, "hidden"), w);
+        code = make_lists(&out->hidden, rv_result_data(result, "hidden"), w);
     rv_result_free(result);
     bench_model_free(&model);
     return code;
 }
 
-static int make_matrix(matrix *out, const bench_workload *w, int connection)
+/* A matrix in the engine's own layout. */
+static int make_rows(bench_ceiling *out, int connection)
 {
-    const size_t sources = bench_num_sources(w, connection), targets = bench_num_targets(w, connection);
-    out->stride = (targets + LANES - 1) / LANES * LANES;
-    out->rows = aligned_alloc(64, (sources + 1) * out->stride * sizeof *out->rows);
-    if (!out->rows)
+    const size_t sources = bench_num_sources(out->workload, connection);
+    const size_t targets = bench_num_targets(out->workload, connection);
+    const size_t stride = (targets + LANES - 1) / LANES * LANES, bytes = (sources + 1) * stride * sizeof(float);
+    float *const rows = out->rows[connection] = aligned_alloc(64, bytes);
+    if (!rows)
         return RV_ERR_MEMORY;
-    memset(out->rows, 0, (sources + 1) * out->stride * sizeof *out->rows);
+    out->stride[connection] = stride;
+    memset(rows, 0, bytes);
     for (size_t i = 0; i < sources; i++)
-        memcpy(out->rows + i * out->stride, w->weights[connection] + i * targets, targets * sizeof *out->rows);
+        memcpy(rows + i * stride, out->workload->weights[connection] + i * targets, targets * sizeof *rows);
     return 0;
 }
 
-/* Seconds for all row adds of all examples, each through its steps. */
-static double add_rows(const rv_kernels *kernels, const bench_workload *w, const matrix *matrices,
-                       const spike_lists *lists, float *acc)
+static const bench_spikes *source_spikes(const bench_ceiling *c, int connection)
 {
-    const size_t num_lists = rv_spikes_num_examples(w->spikes) * w->timesteps;
+    return connection == BENCH_IN_HID ? &c->input : &c->hidden;
+}
+
+int bench_ceiling_create(bench_ceiling *out, const bench_workload *workload, rv_context *context)
+{
+    size_t widest = LANES;
+    *out = (bench_ceiling){.workload = workload,
+                           .kernels = rv_kernels_for((rv_isa)rv_isa_parse(rv_context_isa(context)))};
+    int code = record(out, context);
+    for (int c = 0; c < BENCH_CONNECTIONS && code >= 0; c++) {
+        if (!workload->weights[c])
+            continue;
+        const double events = (double)source_spikes(out, c)->num * (double)bench_num_targets(workload, c);
+        out->forward_events += events;
+        out->training_events += events * (c == BENCH_IN_HID ? 2 : 3);
+        code = make_rows(out, c);
+        widest = out->stride[c] > widest ? out->stride[c] : widest;
+    }
+    out->acc = aligned_alloc(64, widest * sizeof *out->acc);
+    return code >= 0 && !out->acc ? RV_ERR_MEMORY : code;
+}
+
+double bench_ceiling_run(const bench_ceiling *ceiling)
+{
+    const size_t num_lists = rv_spikes_num_examples(ceiling->workload->spikes) * ceiling->workload->timesteps;
+    for (int c = 0; c < BENCH_CONNECTIONS; c++)
+        if (ceiling->rows[c])
+            memset(ceiling->acc, 0, ceiling->stride[c] * sizeof *ceiling->acc);
     const double start = rv_clock_seconds();
     for (size_t t = 0; t < num_lists; t++) {
         for (int c = 0; c < BENCH_CONNECTIONS; c++) {
-            const spike_lists *const l = &lists[c == BENCH_IN_HID ? 0 : 1];
-            const size_t num = l->begin[t + 1] - l->begin[t];
-            if (matrices[c].rows && num > 0)
-                kernels->add_rows(acc, NULL, matrices[c].rows, matrices[c].stride, l->ids + l->begin[t], num, 0,
-                                  matrices[c].stride);
+            const bench_spikes *const spikes = source_spikes(ceiling, c);
+            const size_t begin = spikes->begin[t], num = spikes->begin[t + 1] - begin;
+            if (ceiling->rows[c] && num > 0)
+                ceiling->kernels->add_rows(ceiling->acc, NULL, ceiling->rows[c], ceiling->stride[c],
+                                           spikes->ids + begin, num, 0, ceiling->stride[c]);
         }
     }
     return rv_clock_seconds() - start;
 }
 
-int bench_measure_ceiling(bench_ceiling *out, const bench_workload *workload, rv_context *context)
+void bench_ceiling_free(bench_ceiling *ceiling)
 {
-    const rv_kernels *const kernels = rv_kernels_for((rv_isa)rv_isa_parse(rv_context_isa(context)));
-    const double examples = (double)rv_spikes_num_examples(workload->spikes);
-    spike_lists lists[2] = {0};
-    matrix matrices[BENCH_CONNECTIONS] = {0};
-    size_t widest = LANES;
-    *out = (bench_ceiling){.seconds = (double)INFINITY};
-    int code = record(lists, workload, context);
-    for (int c = 0; c < BENCH_CONNECTIONS && code >= 0; c++) {
-        if (!workload->weights[c])
-            continue;
-        const bool hidden = c != BENCH_IN_HID;
-        const double events = (double)lists[hidden].num * (double)bench_num_targets(workload, c);
-        out->forward_events += events;
-        out->training_events += events * (hidden ? 3 : 2);
-        code = make_matrix(&matrices[c], workload, c);
-        widest = matrices[c].stride > widest ? matrices[c].stride : widest;
-    }
-    out->input_spikes = (double)lists[0].num / examples;
-    out->hidden_spikes = (double)lists[1].num / examples;
-    float *const acc = aligned_alloc(64, widest * sizeof *acc);
-    code = code >= 0 && !acc ? RV_ERR_MEMORY : code;
-    for (int r = 0; r < REPETITIONS && code >= 0; r++) {
-        memset(acc, 0, widest * sizeof *acc);
-        out->seconds = fmin(out->seconds, add_rows(kernels, workload, matrices, lists, acc));
-    }
-    free(acc);
-    for (int i = 0; i < 2; i++) {
-        free(lists[i].ids);
-        free(lists[i].begin);
-    }
+    free(ceiling->input.ids);
+    free(ceiling->input.begin);
+    free(ceiling->hidden.ids);
+    free(ceiling->hidden.begin);
     for (int c = 0; c < BENCH_CONNECTIONS; c++)
-        free(matrices[c].rows);
-    return code;
+        free(ceiling->rows[c]);
+    free(ceiling->acc);
+    *ceiling = (bench_ceiling){0};
 }

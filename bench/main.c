@@ -28,17 +28,18 @@ static int measure(size_t i, json_t *results, rv_context *context)
 {
     bench_workload workload = {0};
     bench_figures figures;
-    bench_ceiling ceiling;
+    bench_ceiling ceiling = {0};
     int code = workloads[i].make(&workload, context);
     if (code >= 0)
-        code = bench_measure_ceiling(&ceiling, &workload, context);
+        code = bench_ceiling_create(&ceiling, &workload, context);
     if (code >= 0)
-        code = bench_measure(&figures, &workload, context);
+        code = bench_measure(&figures, &workload, &ceiling, context);
     if (code >= 0)
         bench_report(results, &workload, &figures, &ceiling);
     else
         fprintf(stderr, "ranvier-bench: %s: %s: %s\n", workloads[i].name, rv_strerror(code), rv_last_error(context));
     fflush(stdout);
+    bench_ceiling_free(&ceiling);
     bench_workload_free(&workload);
     return code;
 }

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 
-#define REPETITIONS 9
 #define START_UPS 5
 
 /* One way to run the workload. */
@@ -13,7 +12,7 @@ typedef struct way {
     int threads;
     bool learns;
     bench_model model;
-    double seconds[REPETITIONS];
+    double seconds[BENCH_REPETITIONS];
 } way;
 
 static int prepare(rv_run **run, const bench_model *model, bool learns, const rv_spikes *spikes, const int32_t *labels,
@@ -54,10 +53,10 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values)
+static bench_time summarise(double *seconds)
 {
-    qsort(values, REPETITIONS, sizeof *values, ascending);
-    return values[REPETITIONS / 2];
+    qsort(seconds, BENCH_REPETITIONS, sizeof *seconds, ascending);
+    return (bench_time){.best = seconds[0], .median = seconds[BENCH_REPETITIONS / 2]};
 }
 
 /* ---- start-up --------------------------------------------------------------------------------------------------- */
@@ -112,29 +111,44 @@ static int measure_memory(bench_figures *out, const way *w, const bench_workload
     return code;
 }
 
-int bench_measure(bench_figures *out, const bench_workload *workload, rv_context *context)
+/* All repetitions of all ways, after one that warms up. */
+static int repeat(way *ways, size_t num, double *row_adds, const bench_workload *workload,
+                  const bench_ceiling *ceiling, rv_context *context)
+{
+    /* interleaved, so that a busy moment of the machine falls on all of them */
+    for (int r = -1; r < BENCH_REPETITIONS; r++) {
+        for (size_t i = 0; i < num; i++) {
+            double seconds = 0;
+            const int code = time_once(&seconds, &ways[i], workload);
+            if (code < 0)
+                return rv_error_set(context, code, rv_last_error(ways[i].model.context));
+            if (r >= 0)
+                ways[i].seconds[r] = seconds;
+        }
+        const double seconds = bench_ceiling_run(ceiling);
+        if (r >= 0)
+            row_adds[r] = seconds;
+    }
+    return 0;
+}
+
+int bench_measure(bench_figures *out, const bench_workload *workload, const bench_ceiling *ceiling,
+                  rv_context *context)
 {
     way ways[] = {{.threads = 1}, {.threads = 2}, {.threads = 1, .learns = true}, {.threads = 2, .learns = true}};
     const size_t num = sizeof ways / sizeof *ways;
+    double row_adds[BENCH_REPETITIONS] = {0};
     int code = 0;
     *out = (bench_figures){0};
     for (size_t i = 0; i < num && code >= 0; i++)
         code = bench_model_create(&ways[i].model, workload, ways[i].threads, ways[i].learns, context);
-    /* interleaved, so that a busy moment of the machine falls on all of them */
-    for (int r = -1; r < REPETITIONS && code >= 0; r++) {
-        for (size_t i = 0; i < num && code >= 0; i++) {
-            double seconds = 0;
-            code = time_once(&seconds, &ways[i], workload);
-            if (code < 0)
-                rv_error_set(context, code, rv_last_error(ways[i].model.context));
-            else if (r >= 0)
-                ways[i].seconds[r] = seconds;
-        }
-    }
+    if (code >= 0)
+        code = repeat(ways, num, row_adds, workload, ceiling, context);
     if (code >= 0)
         code = measure_memory(out, &ways[2], workload);
+    out->row_adds = summarise(row_adds);
     for (size_t i = 0; i < num; i++) {
-        (ways[i].learns ? out->training : out->inference)[ways[i].threads - 1] = median(ways[i].seconds);
+        (ways[i].learns ? out->training : out->inference)[ways[i].threads - 1] = summarise(ways[i].seconds);
         bench_model_free(&ways[i].model);
     }
     return code < 0 ? code : measure_start_up(out, workload, context);

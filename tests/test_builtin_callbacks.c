@@ -215,25 +215,39 @@ static void a_schedule_is_what_setting_the_parameter_by_hand_is(void **state)
     assert_memory_equal(weights[0], weights[1], sizeof weights[0]);
 }
 
-static void a_wrong_schedule_is_refused(void **state)
+/* The code that preparing a run with this callback gives. */
+static int prepare(rv_callback callback)
+{
+    rv_run *run = NULL;
+    const int rc = rv_train_prepare(
+        &run, t.model,
+        &(rv_train_desc){.data = tiny_data(&t), .num_epochs = 1, .callbacks = &callback, .num_callbacks = 1});
+    rv_run_free(run);
+    return rc;
+}
+
+static void a_wrong_schedule_is_refused_before_the_run(void **state)
 {
     (void)state;
     schedule self = {.next = {-1}};
     rv_optimiser_param_schedule_desc desc = {.param_name = "speed", .func = scheduled, .user = &self};
-    rv_callback callback = rv_optimiser_param_schedule(desc);
-    assert_int_equal(train(&callback, 1, 1), RV_ERR_NAME);
+    assert_int_equal(prepare(rv_optimiser_param_schedule(desc)), RV_ERR_NAME);
     assert_non_null(strstr(rv_last_error(t.context), "speed"));
     desc.func = NULL;
-    callback = rv_optimiser_param_schedule(desc);
-    assert_int_equal(train(&callback, 1, 1), RV_ERR_ARGUMENT);
+    assert_int_equal(prepare(rv_optimiser_param_schedule(desc)), RV_ERR_ARGUMENT);
     desc.param_name = NULL;
-    callback = rv_optimiser_param_schedule(desc);
-    assert_int_equal(train(&callback, 1, 1), RV_ERR_ARGUMENT);
+    assert_int_equal(prepare(rv_optimiser_param_schedule(desc)), RV_ERR_ARGUMENT);
     assert_int_equal(self.calls, 0);
+}
 
-    desc = (rv_optimiser_param_schedule_desc){.param_name = "alpha", .func = scheduled, .user = &self};
-    callback = rv_optimiser_param_schedule(desc);
-    assert_int_equal(train(&callback, 1, 1), RV_ERR_VALUE);
+static void a_scheduled_value_out_of_range_fails_in_its_epoch(void **state)
+{
+    (void)state;
+    schedule self = {.next = {0.1, -1}};
+    const rv_callback callbacks[] = {rv_optimiser_param_schedule(
+        (rv_optimiser_param_schedule_desc){.param_name = "alpha", .func = scheduled, .user = &self})};
+    assert_int_equal(train(callbacks, 1, 3), RV_ERR_VALUE);
+    assert_int_equal(self.calls, 2);
 }
 
 /* What is written to standard error meanwhile goes to a file, as without a terminal. */
@@ -271,7 +285,7 @@ static void without_a_terminal_an_epoch_is_one_plain_line(void **state)
     rv_result_free(result);
     char *line = written;
     for (int epoch = 0; epoch < 2; epoch++) {
-        char start[32];
+        char start[64];
         snprintf(start, sizeof start, "Epoch %d: 100%% 3/3 [00:0", epoch);
         char *const end = strchr(line, '\n');
         if (!end || strncmp(line, start, strlen(start)) != 0)
@@ -312,7 +326,8 @@ int main(void)
         TEST(numpy_files_of_a_checkpoint_load_again),
         TEST(a_schedule_sets_the_parameter_before_every_epoch),
         TEST(a_schedule_is_what_setting_the_parameter_by_hand_is),
-        TEST(a_wrong_schedule_is_refused),
+        TEST(a_wrong_schedule_is_refused_before_the_run),
+        TEST(a_scheduled_value_out_of_range_fails_in_its_epoch),
         TEST(without_a_terminal_an_epoch_is_one_plain_line),
         TEST(without_a_terminal_a_test_is_one_plain_line),
     };

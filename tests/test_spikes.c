@@ -156,6 +156,18 @@ static void bad_spikes_are_errors_and_nothing_is_appended(void **state)
     assert_int_equal(rv_spikes_create(&spikes, context, (size_t)INT32_MAX + 1), RV_ERR_ARGUMENT);
 }
 
+static void minus_zero_is_zero(void **state)
+{
+    rv_spikes *spikes = make(4);
+    double times[2];
+    int32_t ids[2];
+    (void)state;
+    assert_int_equal(rv_spikes_append(spikes, (double[]){0.5, -0.0}, (int32_t[]){0, 3}, 2), 0);
+    assert_int_equal(rv_spikes_get(spikes, 0, times, ids), 0);
+    assert_true(ids[0] == 3 && times[0] == 0 && !signbit(times[0]));
+    rv_spikes_free(spikes);
+}
+
 static void six_bytes_a_spike(void **state)
 {
     enum {
@@ -223,6 +235,7 @@ int main(void)
         cmocka_unit_test(sorting_agrees_with_qsort),
         cmocka_unit_test(the_engine_sees_the_same_spikes),
         cmocka_unit_test(bad_spikes_are_errors_and_nothing_is_appended),
+        cmocka_unit_test(minus_zero_is_zero),
         cmocka_unit_test(six_bytes_a_spike),
         cmocka_unit_test(truncating_forgets_the_last_examples),
         cmocka_unit_test(running_out_of_memory_leaves_the_spikes_as_they_were),

@@ -40,6 +40,10 @@ typedef struct rv_eventprop_desc {
     double reg_lambda_upper;  /* strength of the regularisation of neurons that spike more than reg_nu_upper; >= 0 */
     double reg_lambda_lower;  /* and less; >= 0 */
     double reg_nu_upper;      /* desired mean number of spikes of a hidden neuron per example; >= 0 */
+    const rv_connection *const *delay_learn_conns; /* (num_delay_learn_conns) connections whose delays learn too: each
+                                                      synapse gets a delay of its own */
+    size_t num_delay_learn_conns;
+    rv_optimiser delay_optimiser; /* default Adam with alpha = 0.001 */
     size_t max_spikes;        /* spikes of one neuron in one example; more is an error (RV_ERR_TAPE); default 500 */
     double softmax_temperature; /* > 0; default 1; divides the readout inside the softmax */
     rv_schedule schedule;       /* default auto */
@@ -65,7 +69,7 @@ RV_API void rv_string_free(char *string);
 
 /* ---- variables ----------------------------------------------------------------------------------------------------
  * Between batches every variable that outlives an example can be read and written. Populations: parameters by attribute
- * ("tau_mem") or internal name ("Vthresh"). Connections: "g" (or "weight"), "Gradient" of the last batch (with
+ * ("tau_mem") or internal name ("Vthresh"). Connections: "g" (or "weight"), "d" (its delay), "Gradient" of the last batch (with
  * keep_gradients), the optimiser's moments "M" and "V". What lives within an example is read with probes. */
 
 /* Names a variable: either population or connection is set. */

@@ -13,6 +13,7 @@ typedef struct rv_connectivity_model rv_connectivity_model;
 typedef struct rv_connectivity {
     const rv_connectivity_model *model; /* NULL is an error */
     rv_value weight;                    /* required; array: [source][target] in C order */
+    rv_value delay; /* timesteps, 0 .. 65535, rounded; of all synapses, or an array as the weights; default 0 */
 } rv_connectivity;
 
 /* Every source to every target (mlGeNN: Dense). */

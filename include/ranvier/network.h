@@ -48,7 +48,8 @@ RV_API const rv_neuron *rv_population_neuron(const rv_population *population);
 typedef struct rv_connection_desc {
     const char *name; /* unique in the network; default "Conn_<source>_<target>" */
     rv_connectivity connectivity;
-    rv_synapse synapse; /* default Delta */
+    rv_synapse synapse;     /* default Delta */
+    size_t max_delay_steps; /* bound of delays, needed where they are learnt; <= 65535; default: the largest delay */
 } rv_connection_desc;
 
 /* Adds a connection from source to target (the same population twice: recurrent).

@@ -134,6 +134,20 @@ static void append_progress(text *out, const rv_bar *bar, size_t total)
     append(out, "]");
 }
 
+/* "00:01, 41.20it/s, loss=0.1234"; parts = 1 leaves out the rate, 0 the time too. */
+static void append_result(text *out, const rv_bar *bar, int parts)
+{
+    if (parts > 0) {
+        append_time(out, bar->elapsed);
+        append(out, ", ");
+    }
+    if (parts > 1) {
+        append_rate(out, bar->rate);
+        append(out, ", ");
+    }
+    append_metrics(out, bar->metrics, "");
+}
+
 /* Names come from outside and must not move the cursor. */
 static void tidy(text *out)
 {
@@ -162,9 +176,12 @@ size_t rv_bar_format(char line[RV_BAR_SIZE], const rv_bar *bar, size_t width)
         append_bar(&out, fraction, room < MAX_BAR ? room : MAX_BAR, bar->unicode);
         append(&out, "|");
     } else if (bar->finished && width > 0 && taken > width && bar->metrics && bar->metrics->num > 0) {
-        cut(&out, start);
         cut(&right, 0);
-        append_metrics(&out, bar->metrics, "");
+        int parts = 3;
+        do {
+            cut(&out, start);
+            append_result(&out, bar, --parts);
+        } while (parts > 0 && count_columns(line) > width);
     }
     append(&out, "%s", progress);
     tidy(&out);

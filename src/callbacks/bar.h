@@ -21,8 +21,8 @@ typedef struct rv_bar {
 } rv_bar;
 
 /* Writes the line, without newline, and returns its bytes. It has at most `width` columns: the bar takes what is left
- * over, and where that is little it is left out, and after it, once finished, all but the metrics; then the line is
- * cut. width 0 = any width, and no bar. */
+ * over, and where that is little it is left out. A finished line that is still too long leaves out the counts, then the
+ * rate, then the time, so that the metrics stay. What is left is cut. width 0 = any width, and no bar. */
 size_t rv_bar_format(char line[RV_BAR_SIZE], const rv_bar *bar, size_t width);
 
 #endif

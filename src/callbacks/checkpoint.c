@@ -12,7 +12,6 @@ typedef struct checkpoint {
     rv_context *context;
     rv_compiled_network *model;
     bool active;  /* in a training run; a test changes nothing that is worth saving */
-    size_t last;  /* number of the last epoch, if nothing stops the run */
     size_t epoch; /* number of the current epoch */
     bool unsaved; /* something was learnt since the last checkpoint */
 } checkpoint;
@@ -41,7 +40,6 @@ static int set_params(void *user, rv_run *run)
                        serialiser->name ? serialiser->name : "");
     state->model = rv_run_compiled_network(run);
     state->active = rv_run_is_training(run) || rv_run_is_validation(run);
-    state->last = rv_run_start_epoch(run) + rv_run_num_epochs(run) - 1;
     return RV_OK;
 }
 
@@ -73,11 +71,10 @@ static int on_epoch_end(void *user, size_t epoch, const rv_metrics *metrics)
 {
     (void)metrics;
     checkpoint *state = user;
-    const bool due = epoch % state->desc.epoch_interval == 0 || epoch == state->last;
-    return state->unsaved && due ? save(state) : RV_OK;
+    return state->unsaved && epoch % state->desc.epoch_interval == 0 ? save(state) : RV_OK;
 }
 
-/* Of a run that was stopped: its last epoch was not known to be the last one, or did not end. */
+/* Whichever epoch proves to be the last one, also where the run was stopped in the middle of it. */
 static int on_end(void *user, const rv_metrics *metrics)
 {
     (void)metrics;

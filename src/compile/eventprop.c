@@ -12,7 +12,6 @@
 #include "compile/plan.h"
 
 #define DEFAULT_MAX_SPIKES 500
-#define MAX_LEAVES 8
 #define ROWS_MAX_BYTES (32U << 20) /* adjoints of a batch that still stream well from the last-level cache */
 
 /* (exp(x) - 1) / x */
@@ -107,7 +106,9 @@ static int check_options(rv_compiled_network *model)
     if (!error && d->schedule > RV_SCHEDULE_ROWS)
         error = rv_fail(context, RV_ERR_VALUE, "EventProp: schedule must be one of rv_schedule, got %d",
                         (int)d->schedule);
-    return error ? error : rv_optimiser_resolve(context, &d->optimiser, "EventProp: optimiser");
+    if (!error)
+        error = rv_optimiser_resolve(context, &d->optimiser, "EventProp: optimiser");
+    return error ? error : rv_optimiser_resolve(context, &d->delay_optimiser, "EventProp: delay_optimiser");
 }
 
 /* ---- memory of learning ---- */
@@ -115,6 +116,17 @@ static int check_options(rv_compiled_network *model)
 static float *new_floats(rv_compiled_network *model, size_t n)
 {
     return rv_arena_alloc(model->arena, n, sizeof(float));
+}
+
+/* Whether somebody needs LambdaV - LambdaI of a group: spikes that come back, or delays that learn. */
+static bool needs_difference(const rv_compiled_network *model, const rv_plan_population *p, uint32_t group)
+{
+    for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++) {
+        const rv_plan_connection *c = &model->connections[i];
+        if (c->group == group && (!model->populations[c->source].model->is_input || c->delay_parameter.value))
+            return true;
+    }
+    return false;
 }
 
 /* Adjoint state of a population, and which groups need what. */
@@ -131,81 +143,146 @@ static int plan_population(rv_compiled_network *model, rv_plan_population *p)
         group->factor = new_floats(model, p->n_pad);
         if (!group->flow || !group->factor)
             return RV_ERR_MEMORY;
-        group->history = model->num_histories;
-        model->history_offset[model->num_histories++] = model->history_size;
+        group->history = model->history_size;
         model->history_size += p->n_pad;
-        for (uint32_t c = p->first_connection; c < p->first_connection + p->num_connections; c++)
-            if (model->connections[c].group == g && !model->populations[model->connections[c].source].model->is_input &&
-                group->difference == RV_NONE) {
-                group->difference = model->adjoint_size;
-                model->adjoint_size += p->n_pad;
-            }
+        if (needs_difference(model, p, g)) {
+            group->difference = model->difference_size;
+            model->difference_size += p->n_pad;
+        }
     }
     rv_plan_update_flow(model, p);
     return RV_OK;
 }
 
+static int plan_parameter(rv_compiled_network *model, const rv_plan_connection *c, rv_plan_parameter *p,
+                          const rv_optimiser *optimiser, bool slots)
+{
+    const size_t num_rows = c->links.num_rows, size = num_rows * c->links.stride;
+    size_t slots_size;
+    for (int i = 0; i < rv_optimiser_model_of(optimiser)->num_moments; i++)
+        if (!(p->moment[i] = new_floats(model, size)))
+            return RV_ERR_MEMORY;
+    if (model->eventprop.keep_gradients && !(p->gradient = new_floats(model, size)))
+        return RV_ERR_MEMORY;
+    if (!(p->moving = rv_arena_alloc(model->arena, num_rows, 1)))
+        return RV_ERR_MEMORY;
+    if (!slots)
+        return RV_OK;
+    if (!rv_multiply(size, model->num_leaves, &slots_size))
+        return rv_fail(model->context, RV_ERR_MEMORY, "connection '%s': too many weights", c->connection->name);
+    p->slots = new_floats(model, slots_size);
+    p->touched = rv_arena_alloc(model->arena, model->num_leaves * num_rows, 1);
+    return p->slots && p->touched ? RV_OK : RV_ERR_MEMORY;
+}
+
 static int plan_connection(rv_compiled_network *model, rv_plan_connection *c)
 {
-    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->eventprop.optimiser);
-    const size_t size = c->num_rows * c->stride;
-    size_t slots;
     model->populations[c->source].has_outgoing = true;
-    for (int i = 0; i < optimiser->num_moments; i++)
-        if (!(c->moment[i] = new_floats(model, size)))
-            return RV_ERR_MEMORY;
-    if (model->eventprop.keep_gradients && !(c->gradient = new_floats(model, size)))
+    int error = plan_parameter(model, c, &c->weight, &model->eventprop.optimiser, !model->rows);
+    if (!error && c->delay_parameter.value)
+        error = plan_parameter(model, c, &c->delay_parameter, &model->eventprop.delay_optimiser, true);
+    return error;
+}
+
+/* ---- learnt delays ---- */
+
+/* Every synapse gets a delay of its own, even where all start alike. */
+static int learn_delays(rv_compiled_network *model, const rv_connection *connection)
+{
+    rv_context *context = model->context;
+    rv_plan_connection *c = rv_plan_find_connection(model, connection);
+    if (!c)
+        return rv_fail(context, RV_ERR_ARGUMENT, "EventProp: delay_learn_conns: connection '%s' is of another network",
+                       connection->name);
+    if (!c->ops->gradient_delayed)
+        return rv_fail(context, RV_ERR_UNSUPPORTED, "connection '%s': EventProp cannot learn delays of %s",
+                       connection->name, connection->connectivity.model->name);
+    const size_t size = c->links.num_rows * c->links.stride, n = connection->num_weights / c->links.num_rows;
+    const size_t max = connection->max_delay_steps ? connection->max_delay_steps : c->max_delay;
+    if (max < c->max_delay)
+        return rv_fail(context, RV_ERR_VALUE, "connection '%s': max_delay_steps must be >= the largest delay, %u, got "
+                       "%zu", connection->name, c->max_delay, max);
+    c->delay_parameter.value = new_floats(model, size);
+    if (!c->delays)
+        c->delays = rv_arena_alloc(model->arena, size, sizeof *c->delays);
+    if (!c->delay_parameter.value || !c->delays)
         return RV_ERR_MEMORY;
-    if (!(c->moving = rv_arena_alloc(model->arena, c->num_rows, 1)))
-        return RV_ERR_MEMORY;
-    if (model->rows)
-        return RV_OK;
-    if (!rv_multiply(size, model->num_leaves, &slots))
-        return rv_fail(model->context, RV_ERR_MEMORY, "connection '%s': too many weights", c->connection->name);
-    c->slots = new_floats(model, slots);
-    c->touched = rv_arena_alloc(model->arena, model->num_leaves * c->num_rows, 1);
-    return c->slots && c->touched ? RV_OK : RV_ERR_MEMORY;
+    for (size_t i = 0; i < c->links.num_rows; i++)
+        for (size_t j = 0; j < n; j++) {
+            const size_t k = i * c->links.stride + j;
+            c->delay_parameter.value[k] = (float)(c->links.delay ? c->delays[k] : c->delay);
+        }
+    c->links.delay = c->delays;
+    c->max_delay = (uint32_t)max;
+    rv_plan_round_delays(c, 0, c->links.num_rows);
+    return RV_OK;
+}
+
+static int plan_delays(rv_compiled_network *model)
+{
+    const rv_eventprop_desc *d = &model->eventprop;
+    for (size_t i = 0; i < d->num_delay_learn_conns; i++) {
+        const int error = learn_delays(model, d->delay_learn_conns[i]);
+        if (error)
+            return error;
+    }
+    model->eventprop.delay_learn_conns = NULL;
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        if (model->connections[i].max_delay > model->max_delay)
+            model->max_delay = model->connections[i].max_delay;
+    if (model->max_delay > model->num_steps)
+        model->max_delay = model->num_steps;
+    return rv_plan_pending(model);
 }
 
 /* The sum's leaves: a power of two that depends on the batch alone. */
 static size_t count_leaves(size_t batch_size)
 {
     size_t leaves = 1;
-    while (leaves * 2 <= MAX_LEAVES && leaves * 2 <= batch_size)
+    while (leaves * 2 <= RV_MAX_LEAVES && leaves * 2 <= batch_size)
         leaves *= 2;
     return leaves;
 }
 
+static bool can_use_rows(const rv_compiled_network *model)
+{
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        if (model->connections[i].delays || !model->connections[i].ops->row_sum)
+            return false;
+    return true;
+}
+
 static bool choose_rows(const rv_compiled_network *model)
 {
+    if (!can_use_rows(model))
+        return false;
     if (model->eventprop.schedule != RV_SCHEDULE_AUTO)
         return model->eventprop.schedule == RV_SCHEDULE_ROWS;
     const double bytes =
-        (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1) * (double)model->batch_size;
+        (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1 + model->max_delay) *
+                         (double)model->batch_size;
     return bytes <= ROWS_MAX_BYTES;
 }
 
 static int plan_learning(rv_compiled_network *model)
 {
-    size_t num_groups = 0;
-    for (uint32_t i = 0; i < model->num_populations; i++)
-        num_groups += model->populations[i].num_groups;
-    model->history_offset = rv_arena_alloc(model->arena, num_groups, sizeof *model->history_offset);
-    if (!model->history_offset)
-        return RV_ERR_MEMORY;
+    int error = plan_delays(model);
+    if (error)
+        return error;
     for (uint32_t i = 0; i < model->num_populations; i++) {
-        const int error = plan_population(model, &model->populations[i]);
+        error = plan_population(model, &model->populations[i]);
         if (error)
             return error;
     }
     model->num_leaves = count_leaves(model->batch_size);
     model->rows = choose_rows(model);
     for (uint32_t i = 0; i < model->num_connections; i++) {
-        const int error = plan_connection(model, &model->connections[i]);
+        error = plan_connection(model, &model->connections[i]);
         if (error)
             return error;
     }
     rv_optimiser_model_of(&model->eventprop.optimiser)->begin(&model->optimiser_state);
+    rv_optimiser_model_of(&model->eventprop.delay_optimiser)->begin(&model->delay_optimiser_state);
     return RV_OK;
 }
 

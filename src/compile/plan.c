@@ -12,7 +12,8 @@
 #include "values/params.h"
 #include "values/value.h"
 
-#define PARAM_WEIGHT 256 /* a connection's weight among its random numbers; parameters of its synapse come before */
+/* a connection's values among its random numbers; parameters of its synapse come before */
+enum { PARAM_WEIGHT = 256, PARAM_DELAY };
 
 static float *new_floats(rv_compiled_network *model, size_t n)
 {
@@ -108,21 +109,73 @@ static int find_group(rv_compiled_network *model, rv_plan_population *target, co
 
 /* ---- connections ---- */
 
-static int fill_weights(rv_compiled_network *model, rv_plan_connection *c)
+/* A value per synapse into rows of stride floats. */
+static int fill_rows(rv_compiled_network *model, const rv_plan_connection *c, const rv_value *value, uint32_t index,
+                     const char *name, float *rows)
 {
     const rv_connection *connection = c->connection;
-    const size_t n = connection->target->size;
+    const size_t n = connection->num_weights / c->links.num_rows;
     char what[RV_NAME_SIZE + 32];
-    snprintf(what, sizeof what, "connection '%s': weight", connection->name);
+    snprintf(what, sizeof what, "connection '%s': %s", connection->name, name);
     float *flat = rv_alloc(model->context, connection->num_weights, sizeof *flat, what);
     if (!flat)
         return RV_ERR_MEMORY;
-    const int error = rv_value_fill(model->context, &connection->connectivity.weight, 0,
-                                    rv_connection_object(connection), PARAM_WEIGHT, flat, connection->num_weights,
-                                    what);
-    for (size_t i = 0; !error && i < c->num_rows; i++)
-        memcpy(c->weight + i * c->stride, flat + i * n, n * sizeof *flat);
+    const int error = rv_value_fill(model->context, value, 0, rv_connection_object(connection), index, flat,
+                                    connection->num_weights, what);
+    for (size_t i = 0; !error && i < c->links.num_rows; i++)
+        memcpy(rows + i * c->links.stride, flat + i * n, n * sizeof *flat);
     rv_free(flat);
+    return error;
+}
+
+/* Delays beyond the example's end never arrive: all of them are the same to us. */
+static uint16_t round_delay(const rv_plan_connection *c, float delay)
+{
+    const float rounded = rintf(delay);
+    return (uint16_t)(rounded < 0 ? 0 : rounded > (float)c->max_delay ? (float)c->max_delay : rounded);
+}
+
+void rv_plan_round_delays(rv_plan_connection *c, size_t first_row, size_t num_rows)
+{
+    const size_t n = c->connection->num_weights / c->links.num_rows;
+    for (size_t i = first_row; i < first_row + num_rows; i++)
+        for (size_t j = 0; j < n; j++)
+            c->delays[i * c->links.stride + j] = round_delay(c, c->delay_parameter.value[i * c->links.stride + j]);
+}
+
+/* One delay for all, or one for each synapse; learnt ones are set up by the compiler that learns them. */
+static int fill_delays(rv_compiled_network *model, rv_plan_connection *c)
+{
+    const rv_connection *connection = c->connection;
+    const rv_value *delay = &connection->connectivity.delay;
+    const size_t size = c->links.num_rows * c->links.stride;
+    if (delay->kind == RV_VALUE_DEFAULT || delay->kind == RV_VALUE_CONSTANT) {
+        c->delay = delay->kind == RV_VALUE_CONSTANT ? (uint32_t)lrint(delay->constant) : 0;
+        if (c->delay > model->num_steps)
+            c->delay = model->num_steps; /* never arrives, either way */
+        c->max_delay = c->delay;
+        return RV_OK;
+    }
+    if (!c->ops->forward_delayed)
+        return rv_fail(model->context, RV_ERR_UNSUPPORTED, "connection '%s': %s has no delays per synapse",
+                       connection->name, connection->connectivity.model->name);
+    float *values = rv_alloc(model->context, size, sizeof *values, "delays");
+    int error = values ? fill_rows(model, c, delay, PARAM_DELAY, "delay", values) : RV_ERR_MEMORY;
+    for (size_t i = 0; !error && i < size; i++) {
+        if (!(values[i] >= 0 && values[i] <= UINT16_MAX))
+            error = rv_fail(model->context, RV_ERR_VALUE,
+                            "connection '%s': delay must be >= 0 and <= %d timesteps, got %g", connection->name,
+                            UINT16_MAX, (double)values[i]);
+        else if ((uint32_t)lrintf(values[i]) > c->max_delay)
+            c->max_delay = (uint32_t)lrintf(values[i]);
+    }
+    if (c->max_delay > model->num_steps)
+        c->max_delay = model->num_steps;
+    if (!error && !(c->delays = rv_arena_alloc(model->arena, size, sizeof *c->delays)))
+        error = RV_ERR_MEMORY;
+    for (size_t i = 0; !error && i < size; i++)
+        c->delays[i] = round_delay(c, values[i]);
+    rv_free(values);
     return error;
 }
 
@@ -135,13 +188,54 @@ static int build_connection(rv_compiled_network *model, rv_plan_connection *c, c
     c->source = connection->source->index;
     c->target = connection->target->index;
     c->group = group;
-    c->num_rows = connection->source->size;
-    c->stride = target->n_pad;
-    if (!rv_multiply(c->num_rows, c->stride, &size))
+    c->ops = connection->connectivity.model->ops(model->context->isa);
+    c->links = (rv_links){
+        .kernels = model->kernels,
+        .num_source = connection->source->size,
+        .num_target = target->n,
+        .n_pad = target->n_pad,
+        .num_rows = connection->source->size,
+        .stride = target->n_pad,
+    };
+    if (!rv_multiply(c->links.num_rows, c->links.stride, &size))
         return rv_fail(model->context, RV_ERR_MEMORY, "connection '%s': too many weights", connection->name);
-    if (!(c->weight = new_floats(model, size)))
+    if (!(c->weight.value = new_floats(model, size)))
         return RV_ERR_MEMORY;
-    return fill_weights(model, c);
+    c->links.weight = c->weight.value;
+    int error = fill_rows(model, c, &connection->connectivity.weight, PARAM_WEIGHT, "weight", c->weight.value);
+    if (!error)
+        error = fill_delays(model, c);
+    c->links.delay = c->delays;
+    return error;
+}
+
+static void set_initial_state(rv_compiled_network *model, const rv_plan_population *p)
+{
+    for (int i = 0; model->initial_block && i < p->model->num_state; i++) {
+        const int param = p->model->state[i].init_param;
+        if (param >= 0)
+            memcpy(model->initial_block + p->state[i], p->param[param], p->n * sizeof(float));
+    }
+}
+
+int rv_plan_pending(rv_compiled_network *model)
+{
+    for (uint32_t i = 0; i < model->num_connections; i++) {
+        const rv_plan_connection *c = &model->connections[i];
+        rv_plan_group *group = &model->populations[c->target].groups[c->group];
+        if (c->delays && c->max_delay + 1 > group->num_pending)
+            group->num_pending = c->max_delay + 1;
+    }
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        for (size_t g = 0; g < model->populations[i].num_groups; g++) {
+            rv_plan_group *group = &model->populations[i].groups[g];
+            group->pending = take(&model->block_size, group->num_pending * model->populations[i].n_pad);
+        }
+    if (!(model->initial_block = new_floats(model, model->block_size)))
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        set_initial_state(model, &model->populations[i]);
+    return RV_OK;
 }
 
 /* Connections by target, then group, then order of adding: the order in which arrivals are summed. */
@@ -184,9 +278,7 @@ void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population 
     }
     const int variant = neuron->variant((const float *const *)p->param, p->n, p->num_groups);
     p->forward = neuron->ops(model->context->isa)->forward[variant];
-    for (int i = 0; i < neuron->num_state; i++)
-        if (neuron->state[i].init_param >= 0)
-            memcpy(model->initial_block + p->state[i], p->param[neuron->state[i].init_param], p->n * sizeof(float));
+    set_initial_state(model, p);
 }
 
 static int build(rv_compiled_network *model)
@@ -208,8 +300,6 @@ static int build(rv_compiled_network *model)
     const int error = build_connections(model);
     if (error)
         return error;
-    if (!(model->initial_block = new_floats(model, model->block_size)))
-        return RV_ERR_MEMORY;
     for (uint32_t i = 0; i < model->num_populations; i++)
         rv_plan_update_coefficients(model, &model->populations[i]);
     return RV_OK;

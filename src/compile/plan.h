@@ -9,7 +9,7 @@
 #include <ranvier/compile.h>
 
 #include "base/arena.h"
-#include "kernels/kernels.h"
+#include "connectivity/model.h"
 #include "network/network.h"
 #include "neurons/model.h"
 #include "optimise/model.h"
@@ -17,6 +17,7 @@
 #include "synapses/model.h"
 
 #define RV_NONE SIZE_MAX /* an offset that is not there */
+#define RV_MAX_LEAVES 8  /* of the gradient's sum: threads x ranks that share a batch without waiting */
 
 /* Synapses of one kind and equal parameters into one population share one inSyn. */
 typedef struct rv_plan_group {
@@ -28,9 +29,23 @@ typedef struct rv_plan_group {
     /* EventProp */
     float *flow;       /* (n_pad) what of LambdaV flows into LambdaI in a step */
     float *factor;     /* (n_pad) -tau: what sums of LambdaI are multiplied with to give the gradient */
-    size_t difference; /* offset in the adjoint block: LambdaV - LambdaI (n_pad); NONE where no spikes come back */
-    size_t history;    /* index of its LambdaI history, 0 .. num_histories - 1 */
+    size_t history;    /* offset in a step of the LambdaI history (n_pad) */
+    size_t difference; /* offset in a step of the ring of LambdaV - LambdaI (n_pad); NONE where nobody needs it */
+
+    /* where a delay per synapse leads into it */
+    size_t pending;      /* offset in the block: what is to arrive, (num_pending, n_pad), a ring over steps */
+    size_t num_pending;  /* 0 = none */
 } rv_plan_group;
+
+/* Numbers of a connection that learn, and what learning them takes. Arrays are (num_rows, stride). */
+typedef struct rv_plan_parameter {
+    float *value;
+    float *gradient;               /* of the last batch; NULL unless gradients are kept */
+    float *slots;                  /* (num_leaves, num_rows, stride) sums of the leaves; NULL with the rows schedule */
+    uint8_t *touched;              /* (num_leaves, num_rows) whether the slot's row holds anything */
+    uint8_t *moving;               /* (num_rows) whether the row ever had a gradient; others need no step */
+    float *moment[RV_MAX_MOMENTS];
+} rv_plan_parameter;
 
 typedef struct rv_plan_population {
     const rv_population *population;
@@ -58,15 +73,13 @@ typedef struct rv_plan_connection {
     const rv_connection *connection;
     uint32_t source, target; /* populations of the plan */
     uint32_t group;          /* of the target */
-    size_t num_rows, stride; /* (num_rows, stride) weights, stride = n_pad of the target */
-    float *weight;
-
-    /* EventProp */
-    float *moment[RV_MAX_MOMENTS]; /* as weight */
-    float *gradient;               /* as weight; NULL unless gradients are kept */
-    float *slots;                  /* (num_leaves, num_rows, stride); NULL with the rows schedule */
-    uint8_t *touched;              /* (num_leaves, num_rows): whether the slot's row holds anything */
-    uint8_t *moving;               /* (num_rows) whether the row ever had a gradient; others need no step */
+    rv_links links;
+    const rv_connectivity_ops *ops;
+    rv_plan_parameter weight;
+    uint32_t delay;           /* timesteps, of all synapses; unused where each has its own */
+    uint16_t *delays;         /* of each synapse, laid out as the weights; NULL = all have `delay` */
+    uint32_t max_delay;       /* timesteps */
+    rv_plan_parameter delay_parameter; /* learnt delays in timesteps, not rounded; value NULL = they do not learn */
 } rv_plan_connection;
 
 typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP } rv_compiler;
@@ -93,17 +106,21 @@ struct rv_compiled_network {
     /* EventProp */
     rv_eventprop_desc eventprop;
     rv_optimiser_state optimiser_state;
-    size_t adjoint_size;  /* floats of the adjoint block */
-    size_t num_histories; /* LambdaI histories: one per group that learns */
-    size_t history_size;  /* floats of one step of all histories */
-    size_t *history_offset; /* (num_histories) floats within a step */
-    size_t num_leaves;    /* S: a power of two */
-    bool rows;            /* the rows schedule */
+    rv_optimiser_state delay_optimiser_state;
+    size_t adjoint_size;    /* floats of the adjoint block */
+    size_t history_size;    /* floats of one step of the LambdaI history */
+    size_t difference_size; /* floats of one step of the ring of LambdaV - LambdaI */
+    uint32_t max_delay;     /* timesteps: how far ahead of a spike the adjoint may be met, less one */
+    size_t num_leaves;      /* S: a power of two */
+    bool rows;              /* the rows schedule */
 };
 
 /* Builds all that compilers share; the model is freed by the caller on failure too. */
 int rv_plan_build(rv_compiled_network **out, rv_network *network, rv_compiler compiler, size_t example_timesteps,
                   double dt, size_t batch_size);
+
+/* The last step: rings for what is to arrive later, once all delays are known, and the block's initial state. */
+int rv_plan_pending(rv_compiled_network *model);
 
 /* Coefficients of a population and its groups from its parameters: after filling, and when a parameter is set. */
 void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population *population);
@@ -114,6 +131,9 @@ void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *populat
 /* The plan's entry of a population or connection; NULL if it is of another network. */
 rv_plan_population *rv_plan_find_population(const rv_compiled_network *model, const rv_population *population);
 rv_plan_connection *rv_plan_find_connection(const rv_compiled_network *model, const rv_connection *connection);
+
+/* Rounds learnt delays to the timesteps that the kernels use. */
+void rv_plan_round_delays(rv_plan_connection *connection, size_t first_row, size_t num_rows);
 
 static inline size_t rv_pad(size_t n)
 {

@@ -41,28 +41,35 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
     if (!c)
         return rv_fail(model->context, RV_ERR_ARGUMENT, "variable '%s': connection '%s' is of another network",
                        variable.name, rv_connection_name(variable.connection));
-    *out = (place){NULL, c->num_rows, model->populations[c->target].n, c->stride, NULL, NULL, c, false};
+    *out = (place){NULL, c->links.num_rows, c->connection->num_weights / c->links.num_rows, c->links.stride, NULL,
+                   NULL, c, false};
     if (!strcmp(variable.name, "g") || !strcmp(variable.name, "weight")) {
-        out->data = c->weight;
+        out->data = c->weight.value;
         return RV_OK;
     }
-    if (!strcmp(variable.name, "Gradient") && model->compiler == RV_COMPILER_EVENTPROP) {
-        out->data = c->gradient;
+    if (!strcmp(variable.name, "d") && c->delay_parameter.value) {
+        out->data = c->delay_parameter.value;
+        return RV_OK;
+    }
+    const bool of_delay = !strcmp(variable.name, "DelayGradient") && c->delay_parameter.value;
+    if (of_delay || (!strcmp(variable.name, "Gradient") && model->compiler == RV_COMPILER_EVENTPROP)) {
+        out->data = of_delay ? c->delay_parameter.gradient : c->weight.gradient;
         out->read_only = true;
-        return c->gradient ? RV_OK
-                           : rv_fail(model->context, RV_ERR_STATE,
-                                     "connection '%s': Gradient is kept only if keep_gradients is set",
-                                     c->connection->name);
+        return out->data ? RV_OK
+                         : rv_fail(model->context, RV_ERR_STATE,
+                                   "connection '%s': %s is kept only if keep_gradients is set", c->connection->name,
+                                   variable.name);
     }
     const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->eventprop.optimiser);
-    for (int i = 0; c->moment[0] && i < optimiser->num_moments; i++)
+    for (int i = 0; c->weight.moment[0] && i < optimiser->num_moments; i++)
         if (!strcmp(variable.name, optimiser->moment_name[i])) {
-            out->data = c->moment[i];
+            out->data = c->weight.moment[i];
             return RV_OK;
         }
-    return rv_fail(model->context, RV_ERR_NAME, "connection '%s' has no variable '%s', expected one of: g%s",
+    return rv_fail(model->context, RV_ERR_NAME, "connection '%s' has no variable '%s', expected one of: g%s%s",
                    c->connection->name, variable.name,
-                   model->compiler == RV_COMPILER_EVENTPROP ? ", Gradient, M, V" : "");
+                   model->compiler == RV_COMPILER_EVENTPROP ? ", Gradient, M, V" : "",
+                   c->delay_parameter.value ? ", d, DelayGradient" : "");
 }
 
 static int find(const rv_compiled_network *model, rv_variable variable, place *out)
@@ -124,8 +131,10 @@ int rv_variable_set(rv_compiled_network *model, rv_variable variable, const floa
         rv_plan_update_coefficients(model, p.population);
         rv_plan_update_flow(model, p.population);
     }
-    if (p.connection && p.connection->moving)
-        memset(p.connection->moving, 1, p.connection->num_rows);
+    if (p.connection && p.connection->weight.moving)
+        memset(p.connection->weight.moving, 1, p.connection->links.num_rows);
+    if (p.connection && p.data == p.connection->delay_parameter.value)
+        rv_plan_round_delays(p.connection, 0, p.connection->links.num_rows);
     return RV_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "connectivity/model.h"
+#include "kernels/dispatch.h"
 
 static int num_weights(rv_context *context, size_t num_source, size_t num_target, size_t *num)
 {
@@ -10,10 +11,18 @@ static int num_weights(rv_context *context, size_t num_source, size_t num_target
     return RV_OK;
 }
 
+RV_ISA_TABLES(const rv_connectivity_ops, rv_dense_ops);
+
+static const rv_connectivity_ops *ops(rv_isa isa)
+{
+    return RV_ISA_PICK(rv_dense_ops, isa);
+}
+
 const rv_connectivity_model rv_dense_model = {
     .name = "Dense",
     .help = "every source to every target",
     .num_weights = num_weights,
+    .ops = ops,
 };
 
 rv_connectivity rv_dense(rv_value weight)

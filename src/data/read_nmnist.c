@@ -76,7 +76,7 @@ static int decode(nmnist_reader *reader, const char *path, size_t num_events, si
         const int32_t neuron = neuron_of(desc, x, y, on);
         if (neuron < 0)
             continue;
-        reader->times[*num] = (double)(time) * desc->time_scale;
+        reader->times[*num] = (double)(time + overflow) * desc->time_scale;
         reader->ids[(*num)++] = neuron;
     }
     return RV_OK;

@@ -7,16 +7,10 @@
 
 #include "engine/engine.h"
 
-/* LambdaI histories of one example: the row of step t (0 .. T) */
-typedef struct history {
-    float *base;
-    size_t steps, size;
-} history;
-
-static float *history_row(const history *h, uint32_t t)
-{
-    return h->base + t % h->steps * h->size;
-}
+/* What the sweep keeps of the steps after the current one, by step; 0 from step T on. */
+typedef struct later {
+    rv_ring lambda_i, difference;
+} later;
 
 /* The drive of a plain average: g / (tau_mem B T dt), equation of section 6.3 in docs/learning.md. */
 static void base_drives(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t batch_num)
@@ -51,32 +45,44 @@ static const float *drive_of(const rv_engine *engine, const rv_worker *worker, c
     return NULL;
 }
 
-/* Gradient and feedback of the spikes of step t. */
-static void meet(const rv_engine *engine, rv_worker *worker, const rv_example *example, const history *h, size_t leaf,
-                 uint32_t t)
+/* Gradient and feedback of the spikes of step t through connection c, whose targets they met in step t + 1 + delay. */
+static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
+                            const rv_plan_connection *c, size_t leaf, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
-    const float *lambda_i = history_row(h, t + 1);
-    for (uint32_t i = 0; i < model->num_connections; i++) {
-        const rv_plan_connection *c = &model->connections[i];
-        const rv_plan_population *target = &model->populations[c->target];
-        const rv_plan_group *group = &target->groups[c->group];
-        const rv_tape *tape = &example->tapes[c->source];
-        const uint32_t *ids = tape->ids + tape->offset[t];
-        const size_t num = tape->offset[t + 1] - tape->offset[t];
-        if (!num)
-            continue;
-        if (c->slots)
-            model->kernels->scatter_rows(c->slots + leaf * c->num_rows * c->stride, c->stride, ids, num,
-                                         lambda_i + model->history_offset[group->history], target->n_pad,
-                                         c->touched + leaf * c->num_rows);
-        if (!model->populations[c->source].model->is_input)
-            model->kernels->dot_rows(worker->back + c->source * model->max_n_pad, c->weight, c->stride, ids, num,
-                                     worker->adjoint + group->difference, target->n_pad);
+    const rv_plan_group *group = &model->populations[c->target].groups[c->group];
+    const rv_tape *tape = &example->tapes[c->source];
+    const uint32_t *ids = tape->ids + tape->offset[t];
+    const size_t num = tape->offset[t + 1] - tape->offset[t], slot = leaf * c->links.num_rows;
+    const bool feeds_back = !model->populations[c->source].model->is_input;
+    const rv_plan_parameter *weight = &c->weight, *delay = &c->delay_parameter;
+    float *back = worker->back + c->source * model->max_n_pad;
+    rv_ring lambda_i = after->lambda_i, difference = after->difference;
+    lambda_i.base += group->history;
+    difference.base += group->difference == RV_NONE ? 0 : group->difference;
+    if (!num)
+        return;
+    if (!c->delays) {
+        const size_t met = t + 1 + c->delay;
+        if (met >= model->num_steps)
+            return;
+        if (weight->slots)
+            c->ops->gradient(&c->links, weight->slots + slot * c->links.stride, weight->touched + slot, ids, num,
+                             rv_ring_row(&lambda_i, met));
+        if (feeds_back)
+            c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
+        return;
     }
+    c->ops->gradient_delayed(&c->links, weight->slots + slot * c->links.stride, weight->touched + slot, ids, num,
+                             &lambda_i, t + 1);
+    if (delay->value)
+        c->ops->gradient_delayed(&c->links, delay->slots + slot * c->links.stride, delay->touched + slot, ids, num,
+                                 &difference, t + 1);
+    if (feeds_back)
+        c->ops->back_delayed(&c->links, back, ids, num, &difference, t + 1);
 }
 
-static void step_population(const rv_engine *engine, rv_worker *worker, const rv_example *example, const history *h,
+static void step_population(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
                             uint32_t population, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
@@ -86,10 +92,10 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
     float *lambda_i[RV_MAX_GROUPS], *difference[RV_MAX_GROUPS];
     for (size_t g = 0; g < p->num_groups; g++) {
         const rv_plan_group *group = &p->groups[g];
-        const size_t offset = model->history_offset[group->history];
-        next[g] = history_row(h, t + 1) + offset;
-        lambda_i[g] = history_row(h, t) + offset;
-        difference[g] = group->difference == RV_NONE ? NULL : worker->adjoint + group->difference;
+        next[g] = rv_ring_row(&after->lambda_i, t + 1) + group->history;
+        lambda_i[g] = rv_ring_row(&after->lambda_i, t) + group->history;
+        difference[g] =
+            group->difference == RV_NONE ? NULL : rv_ring_row(&after->difference, t) + group->difference;
         beta[g] = group->beta;
         flow[g] = group->flow;
     }
@@ -113,28 +119,44 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
     });
 }
 
-static void copy_taps(const rv_worker *worker, const rv_example *example, const history *h, uint32_t t)
+static void copy_taps(const rv_worker *worker, const rv_example *example, const later *after, uint32_t t)
 {
     for (size_t i = 0; i < example->num_taps; i++) {
         const rv_tap *tap = example->taps[i].tap;
         float *out = example->taps[i].out + t * tap->num_neurons;
         const float *from = tap->kind == RV_TAP_LAMBDA_V   ? worker->adjoint + tap->offset
-                            : tap->kind == RV_TAP_LAMBDA_I ? history_row(h, t) + tap->offset
+                            : tap->kind == RV_TAP_LAMBDA_I ? rv_ring_row(&after->lambda_i, t) + tap->offset
                                                            : NULL;
         for (size_t k = 0; from && k < tap->num_neurons; k++)
             out[k] = from[tap->neurons[k]];
     }
 }
 
+/* Everything is 0 after the last step. */
+static later begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example)
+{
+    const rv_compiled_network *model = engine->model;
+    const size_t steps = rv_history_steps(model);
+    later after = {
+        .lambda_i = {worker->history, steps, model->history_size},
+        .difference = {worker->difference, model->max_delay + 2, model->difference_size},
+    };
+    size_t zero = 0; /* all of a ring; the rows after the last step of what is kept whole */
+    if (model->rows) {
+        after.lambda_i.base = engine->histories + example->position * steps * model->history_size;
+        zero = model->num_steps;
+    }
+    memset(after.lambda_i.base + zero * model->history_size, 0, (steps - zero) * model->history_size * sizeof(float));
+    memset(after.difference.base, 0, after.difference.num_rows * model->difference_size * sizeof(float));
+    memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
+    return after;
+}
+
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num)
 {
     const rv_compiled_network *model = engine->model;
     const uint32_t num_steps = model->num_steps;
-    history h = {worker->history, rv_history_steps(model), model->history_size};
-    if (model->rows)
-        h.base = engine->histories + example->position * h.steps * h.size;
-    memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
-    memset(history_row(&h, num_steps), 0, model->history_size * sizeof(float));
+    const later after = begin(engine, worker, example);
     base_drives(engine, worker, example, batch_num);
     for (uint32_t t = num_steps; t-- > 0;) {
         for (uint32_t i = 0; i < model->num_populations; i++) {
@@ -143,11 +165,12 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
                 memset(worker->back + i * model->max_n_pad, 0, rv_pad(offset[t + 1] - offset[t]) * sizeof(float));
         }
         if (t + 1 < num_steps)
-            meet(engine, worker, example, &h, leaf, t);
+            for (uint32_t i = 0; i < model->num_connections; i++)
+                meet_connection(engine, worker, example, &after, &model->connections[i], leaf, t);
         for (uint32_t i = 0; i < model->num_populations; i++)
             if (!model->populations[i].model->is_input)
-                step_population(engine, worker, example, &h, i, t);
+                step_population(engine, worker, example, &after, i, t);
         if (example->num_taps)
-            copy_taps(worker, example, &h, t);
+            copy_taps(worker, example, &after, t);
     }
 }

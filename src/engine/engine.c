@@ -71,12 +71,13 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
 {
     const rv_compiled_network *model = engine->model;
     worker->adjoint = new_floats(engine, model->adjoint_size);
-    worker->history = model->rows ? NULL : new_floats(engine, 2 * model->history_size);
+    worker->history = model->rows ? NULL : new_floats(engine, rv_history_steps(model) * model->history_size);
+    worker->difference = new_floats(engine, (model->max_delay + 2) * model->difference_size);
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
     worker->drive = new_floats(engine, (size_t)engine->num_targets * 2 * model->max_n_pad);
     worker->sums = new_floats(engine, model->num_leaves * model->max_n_pad);
     worker->row = new_floats(engine, model->max_n_pad);
-    return worker->adjoint && (model->rows || worker->history) && worker->back && worker->drive && worker->sums &&
+    return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back && worker->drive && worker->sums &&
                    worker->row
                ? RV_OK
                : RV_ERR_MEMORY;
@@ -103,7 +104,7 @@ static int make_learning(rv_engine *engine)
     }
     if (!model->rows)
         return RV_OK;
-    if (!rv_multiply(engine->capacity, (size_t)model->num_steps + 1, &size) || size > UINT32_MAX ||
+    if (!rv_multiply(engine->capacity, rv_history_steps(model), &size) || size > UINT32_MAX ||
         !rv_multiply(size, model->history_size, &size))
         return rv_fail(model->context, RV_ERR_MEMORY, "the rows schedule cannot hold %zu examples of %u timesteps",
                        engine->capacity, model->num_steps);

@@ -26,7 +26,7 @@ typedef enum rv_tap_kind {
     RV_TAP_ISYN,     /* what the neurons integrate: sum over groups of inSyn * scale */
     RV_TAP_CONSTANT, /* a parameter */
     RV_TAP_LAMBDA_V, /* adjoint block + offset */
-    RV_TAP_LAMBDA_I, /* history of a group */
+    RV_TAP_LAMBDA_I, /* offset in a step of the history */
 } rv_tap_kind;
 
 typedef struct rv_tap {
@@ -79,8 +79,9 @@ typedef struct rv_block {
 
 /* A worker's own memory. */
 typedef struct rv_worker {
-    float *adjoint; /* (adjoint_size) */
-    float *history; /* slots schedule: (2, history_size), a ring */
+    float *adjoint;    /* (adjoint_size) */
+    float *history;    /* slots schedule: (max_delay + 2, history_size), a ring over steps */
+    float *difference; /* (max_delay + 2, difference_size), likewise */
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
     float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
     float *sums;    /* rows: (num_leaves, max_n_pad) */
@@ -92,7 +93,7 @@ typedef struct rv_worker {
 typedef struct rv_sorted_spikes {
     uint32_t *begin;   /* (n * num_leaves + 1) */
     uint32_t *next;    /* (n * num_leaves) scratch */
-    uint32_t *entries; /* position * (T + 1) + step + 1 */
+    uint32_t *entries; /* position * (T + 1 + max_delay) + step + 1 */
     size_t capacity;
 } rv_sorted_spikes;
 
@@ -108,7 +109,7 @@ typedef struct rv_engine {
     rv_example *examples; /* [capacity] */
     rv_block *blocks;     /* [num_threads], or [capacity] in lockstep */
     rv_worker *workers;   /* [num_threads] */
-    float *histories;     /* rows schedule: (capacity, T + 1, history_size) */
+    float *histories;     /* rows schedule: (capacity, T + 1 + max_delay, history_size); 0 from step T on */
     rv_sorted_spikes *sorted; /* rows schedule: [populations] */
     float **penalty;      /* [populations] (n_pad) regularisation at each spike; NULL = none */
     uint32_t *counts;     /* (max_n_pad) scratch */
@@ -159,10 +160,10 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
 int rv_gradient_learn(rv_engine *engine, size_t batch_num);
 
 
-/* Sizes and steps of a history: LambdaI of the step `t` (0 .. T) of an example. */
+/* Steps of LambdaI that are kept of an example: all, or those that spikes may still meet. */
 static inline size_t rv_history_steps(const rv_compiled_network *model)
 {
-    return model->rows ? (size_t)model->num_steps + 1 : 2;
+    return (model->rows ? (size_t)model->num_steps + 1 : 2) + model->max_delay;
 }
 
 #endif

@@ -60,20 +60,42 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
     }
 }
 
+/* Synapses with delays of their own: what is due in this step comes in, and leaves the ring. */
+static void pending_collect(const rv_compiled_network *model, const rv_plan_group *g, float *state, size_t n_pad,
+                            uint32_t t)
+{
+    float *due = state + g->pending + t % g->num_pending * n_pad;
+    model->kernels->add(state + g->in_syn, state + g->in_syn, due, n_pad);
+    memset(due, 0, n_pad * sizeof *due);
+}
+
 /* What the spikes of the step before add to the synaptic inputs of p; the inputs decay first. */
 static void arrive(const rv_compiled_network *model, const rv_plan_population *p, float *state,
                    const rv_example *example, uint32_t t)
 {
-    uint32_t group = UINT32_MAX;
+    uint32_t last = UINT32_MAX;
     for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++) {
         const rv_plan_connection *c = &model->connections[i];
         const rv_plan_group *g = &p->groups[c->group];
         const rv_tape *tape = &example->tapes[c->source];
-        const uint32_t begin = t ? tape->offset[t - 1] : 0, end = t ? tape->offset[t] : 0;
-        model->kernels->add_rows(state + g->in_syn, c->group != group ? g->beta : NULL, c->weight, c->stride,
-                                 tape->ids + begin, end - begin, 0, p->n_pad);
-        group = c->group;
+        const float *decay = c->group != last ? g->beta : NULL;
+        const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
+        const uint32_t begin = t >= ago ? tape->offset[t - ago] : 0, end = t >= ago ? tape->offset[t - ago + 1] : 0;
+        float *in_syn = state + g->in_syn;
+        last = c->group;
+        if (decay && g->num_pending) {
+            model->kernels->multiply(in_syn, in_syn, decay, p->n_pad);
+            decay = NULL;
+        }
+        if (c->delays)
+            c->ops->forward_delayed(&c->links, &(rv_ring){state + g->pending, g->num_pending, p->n_pad}, t,
+                                    tape->ids + begin, end - begin);
+        else
+            c->ops->forward(&c->links, in_syn, decay, tape->ids + begin, end - begin);
     }
+    for (size_t k = 0; k < p->num_groups; k++)
+        if (p->groups[k].num_pending)
+            pending_collect(model, &p->groups[k], state, p->n_pad, t);
 }
 
 static void read_out(const rv_plan_population *p, const rv_block *block, rv_example *example, const rv_tape *tape,

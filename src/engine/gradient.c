@@ -37,7 +37,7 @@ static void sort_leaf(const sorting *s, uint32_t population, size_t leaf)
                 sorted->next[tape->ids[k] * num_leaves + leaf]++;
             continue;
         }
-        const uint32_t first_row = (uint32_t)position * (num_steps + 1);
+        const uint32_t first_row = (uint32_t)(position * rv_history_steps(engine->model));
         for (uint32_t t = num_steps - 1; t-- > 0;)
             for (uint32_t k = tape->offset[t]; k < tape->offset[t + 1]; k++)
                 sorted->entries[sorted->next[tape->ids[k] * num_leaves + leaf]++] = first_row + t + 1;
@@ -95,36 +95,43 @@ static int sort_spikes(rv_engine *engine, size_t batch_num)
 
 typedef struct learning {
     rv_engine *engine;
-    const rv_optimiser_model *optimiser;
-    rv_optimiser_step step;
+    const rv_optimiser_model *optimiser, *delay_optimiser;
+    rv_optimiser_step step, delay_step;
     rv_work work; /* rows of all connections, one after the other */
 } learning;
 
-/* The sums of a row's leaves; NULL where a leaf is empty. Returns whether there is any. */
-static bool leaf_sums(const learning *l, const rv_worker *worker, const rv_plan_connection *c, size_t row, float **sum)
+/* The sums of a slot row's leaves; NULL where a leaf is empty. Returns whether there is any. */
+static bool slot_sums(const learning *l, const rv_plan_connection *c, const rv_plan_parameter *p, size_t row,
+                      float **sum)
+{
+    bool any = false;
+    for (size_t leaf = 0; leaf < l->engine->model->num_leaves; leaf++) {
+        const size_t slot = leaf * c->links.num_rows + row;
+        sum[leaf] = p->touched[slot] ? p->slots + slot * c->links.stride : NULL;
+        p->touched[slot] = 0;
+        any |= sum[leaf] != NULL;
+    }
+    return any;
+}
+
+/* The same with the rows schedule: the sums are made here. */
+static bool row_sums(const learning *l, const rv_worker *worker, const rv_plan_connection *c, size_t row, float **sum)
 {
     const rv_engine *engine = l->engine;
     const rv_compiled_network *model = engine->model;
-    const size_t num_leaves = model->num_leaves;
-    const rv_sorted_spikes *sorted = model->rows ? &engine->sorted[c->source] : NULL;
-    const size_t group = model->populations[c->target].groups[c->group].history;
+    const rv_sorted_spikes *sorted = &engine->sorted[c->source];
+    const float *lambda_i = engine->histories + model->populations[c->target].groups[c->group].history +
+                            c->delay * model->history_size;
     bool any = false;
-    for (size_t leaf = 0; leaf < num_leaves; leaf++) {
+    for (size_t leaf = 0; leaf < model->num_leaves; leaf++) {
+        const uint32_t *begin = &sorted->begin[row * model->num_leaves + leaf];
         sum[leaf] = NULL;
-        if (c->slots && c->touched[leaf * c->num_rows + row]) {
-            sum[leaf] = c->slots + (leaf * c->num_rows + row) * c->stride;
-            c->touched[leaf * c->num_rows + row] = 0;
-        } else if (sorted) {
-            const size_t key = row * num_leaves + leaf;
-            const uint32_t begin = sorted->begin[key], end = sorted->begin[key + 1];
-            if (begin < end) {
-                sum[leaf] = worker->sums + leaf * model->max_n_pad;
-                memset(sum[leaf], 0, c->stride * sizeof(float));
-                model->kernels->add_rows(sum[leaf], NULL, engine->histories + model->history_offset[group],
-                                         model->history_size, sorted->entries + begin, end - begin, 0, c->stride);
-            }
-        }
-        any |= sum[leaf] != NULL;
+        if (begin[0] == begin[1])
+            continue;
+        sum[leaf] = worker->sums + leaf * model->max_n_pad;
+        c->ops->row_sum(&c->links, sum[leaf], row, lambda_i, model->history_size, sorted->entries + begin[0],
+                        begin[1] - begin[0]);
+        any = true;
     }
     return any;
 }
@@ -140,24 +147,41 @@ static float *join(const learning *l, float **sum, size_t num_leaves, size_t n)
     return a ? a : b;
 }
 
-static void learn_row(const learning *l, const rv_worker *worker, rv_plan_connection *c, size_t row)
+/* The gradient of a row is the sum of its leaves times `factor`; then the optimiser's step. */
+static void learn_parameter(const learning *l, const rv_worker *worker, const rv_plan_connection *c,
+                            rv_plan_parameter *p, size_t row, const float *factor,
+                            const rv_optimiser_model *optimiser, const rv_optimiser_step *step)
 {
     const rv_compiled_network *model = l->engine->model;
-    const rv_plan_group *group = &model->populations[c->target].groups[c->group];
-    const size_t n = c->stride;
-    float *sum[8], *gradient = c->gradient ? c->gradient + row * n : worker->row;
-    if (leaf_sums(l, worker, c, row, sum)) {
-        model->kernels->multiply(gradient, join(l, sum, model->num_leaves, n), group->factor, n);
-        c->moving[row] = 1;
+    const size_t n = c->links.stride;
+    float *sum[RV_MAX_LEAVES], *gradient = p->gradient ? p->gradient + row * n : worker->row;
+    if (p->slots ? slot_sums(l, c, p, row, sum) : row_sums(l, worker, c, row, sum)) {
+        model->kernels->multiply(gradient, join(l, sum, model->num_leaves, n), factor, n);
+        p->moving[row] = 1;
     } else {
         memset(gradient, 0, n * sizeof(float));
-        if (!c->moving[row])
-            return; /* gradient and moments are and were 0: the weights stay */
+        if (!p->moving[row])
+            return; /* gradient and moments are and were 0: the numbers stay */
     }
     float *moment[RV_MAX_MOMENTS] = {NULL};
-    for (int i = 0; i < l->optimiser->num_moments; i++)
-        moment[i] = c->moment[i] + row * n;
-    l->optimiser->row(model->kernels, c->weight + row * n, gradient, moment, n, &l->step);
+    for (int i = 0; i < optimiser->num_moments; i++)
+        moment[i] = p->moment[i] + row * n;
+    optimiser->row(model->kernels, p->value + row * n, gradient, moment, n, step);
+}
+
+/* Delays come first: their gradient is weighed with the weights that were in use. */
+static void learn_row(const learning *l, const rv_worker *worker, rv_plan_connection *c, size_t row)
+{
+    const rv_plan_group *group = &l->engine->model->populations[c->target].groups[c->group];
+    if (c->delay_parameter.value) {
+        float *delay = c->delay_parameter.value + row * c->links.stride;
+        learn_parameter(l, worker, c, &c->delay_parameter, row, c->weight.value + row * c->links.stride,
+                        l->delay_optimiser, &l->delay_step);
+        for (size_t j = 0; j < c->links.stride; j++)
+            delay[j] = delay[j] < 0 ? 0 : delay[j] > (float)c->max_delay ? (float)c->max_delay : delay[j];
+        rv_plan_round_delays(c, row, 1);
+    }
+    learn_parameter(l, worker, c, &c->weight, row, group->factor, l->optimiser, &l->step);
 }
 
 static void learn_worker(void *arg, int worker)
@@ -169,9 +193,9 @@ static void learn_worker(void *arg, int worker)
         size_t first = 0;
         for (uint32_t i = 0; i < model->num_connections; i++) {
             rv_plan_connection *c = &model->connections[i];
-            for (size_t row = begin > first ? begin : first; row < end && row < first + c->num_rows; row++)
+            for (size_t row = begin > first ? begin : first; row < end && row < first + c->links.num_rows; row++)
                 learn_row(l, &l->engine->workers[worker], c, row - first);
-            first += c->num_rows;
+            first += c->links.num_rows;
         }
     }
 }
@@ -179,16 +203,22 @@ static void learn_worker(void *arg, int worker)
 int rv_gradient_learn(rv_engine *engine, size_t batch_num)
 {
     rv_compiled_network *model = engine->model;
-    learning l = {.engine = engine, .optimiser = rv_optimiser_model_of(&model->eventprop.optimiser)};
+    rv_eventprop_desc *d = &model->eventprop;
+    learning l = {
+        .engine = engine,
+        .optimiser = rv_optimiser_model_of(&d->optimiser),
+        .delay_optimiser = rv_optimiser_model_of(&d->delay_optimiser),
+    };
     if (model->rows) {
         const int error = sort_spikes(engine, batch_num);
         if (error)
             return error;
     }
-    l.optimiser->step(&l.step, &model->optimiser_state, model->eventprop.optimiser.param);
+    l.optimiser->step(&l.step, &model->optimiser_state, d->optimiser.param);
+    l.delay_optimiser->step(&l.delay_step, &model->delay_optimiser_state, d->delay_optimiser.param);
     size_t num_rows = 0;
     for (uint32_t i = 0; i < model->num_connections; i++)
-        num_rows += model->connections[i].num_rows;
+        num_rows += model->connections[i].links.num_rows;
     rv_work_init(&l.work, num_rows);
     rv_parallel(engine->model->context, learn_worker, &l);
     return RV_OK;

@@ -24,6 +24,7 @@
 
 #define RV_INLINE static inline __attribute__((always_inline))
 #define RV_LANES 16 /* arrays are padded to this; lanes of a sum */
+#define RV_DOT_BLOCK 256 /* targets in a block of a dot product: part of its definition, not a tuning knob */
 
 #if defined(__AVX512F__)
 #define RV_WIDTH 16 /* floats in a register */

@@ -5,7 +5,6 @@
 
 /* registers that hold sums at once: as many as leave a few free */
 #define WIDE (RV_WIDTH == 16 ? 16 : 8)
-#define DOT_BLOCK 256 /* targets in a block: part of the definition of a dot product, not a tuning knob */
 
 /* Cuts [begin, end) into pieces whose number of registers is a constant for `call`, so that sums stay in registers. */
 #define FOR_BLOCKS(begin, end, call)                                                                                   \
@@ -73,8 +72,8 @@ RV_INLINE void dot_four(float *out, const float *const row[4], const float *x, s
 static void dot_rows(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
                      size_t n)
 {
-    for (size_t j = 0; j < n; j += DOT_BLOCK) {
-        const size_t size = n - j < DOT_BLOCK ? n - j : DOT_BLOCK;
+    for (size_t j = 0; j < n; j += RV_DOT_BLOCK) {
+        const size_t size = n - j < RV_DOT_BLOCK ? n - j : RV_DOT_BLOCK;
         for (size_t k = 0; k < num; k += 4) {
             const float *row[4];
             for (size_t r = 0; r < 4; r++) /* past the end: the last row again, into the room that out has */

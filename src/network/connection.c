@@ -66,6 +66,40 @@ static int set_connectivity(rv_connection *connection, const rv_connectivity *co
     return rv_value_copy(context, &connection->connectivity.weight, weight, what);
 }
 
+#define MAX_DELAY UINT16_MAX /* timesteps */
+
+static int check_delay(const rv_connection *connection, double delay, const char *element)
+{
+    if (delay >= 0 && delay <= MAX_DELAY)
+        return RV_OK;
+    return rv_fail(connection->network->context, RV_ERR_VALUE,
+                   "connection '%s': delay%s must be >= 0 and <= %d timesteps, got %g", connection->name, element,
+                   MAX_DELAY, delay);
+}
+
+static int set_delay(rv_connection *connection, const rv_connection_desc *desc)
+{
+    rv_context *context = connection->network->context;
+    const rv_value *delay = &desc->connectivity.delay;
+    char what[RV_NAME_SIZE + 32], element[40];
+    snprintf(what, sizeof what, "connection '%s': delay", connection->name);
+    int error = rv_value_check(context, delay, what);
+    if (!error && delay->kind == RV_VALUE_CONSTANT)
+        error = check_delay(connection, delay->constant, "");
+    if (!error && delay->kind == RV_VALUE_ARRAY && delay->size != connection->num_weights)
+        error = rv_fail(context, RV_ERR_SHAPE, "%s must have %zu elements, as the weights, got an array of %zu", what,
+                        connection->num_weights, delay->size);
+    for (size_t i = 0; !error && delay->kind == RV_VALUE_ARRAY && i < delay->size; i++) {
+        snprintf(element, sizeof element, " of synapse %zu", i);
+        error = check_delay(connection, (double)delay->array[i], element);
+    }
+    if (!error && desc->max_delay_steps > MAX_DELAY)
+        error = rv_fail(context, RV_ERR_VALUE, "connection '%s': max_delay_steps must be <= %d, got %zu",
+                        connection->name, MAX_DELAY, desc->max_delay_steps);
+    connection->max_delay_steps = desc->max_delay_steps;
+    return error ? error : rv_value_copy(context, &connection->connectivity.delay, delay, what);
+}
+
 static int set_synapse(rv_connection *connection, const rv_synapse *synapse)
 {
     char what[RV_NAME_SIZE + 16];
@@ -93,12 +127,15 @@ int rv_connection_add(rv_connection **out, rv_network *network, rv_population *s
     if (!error)
         error = set_connectivity(connection, &desc->connectivity);
     if (!error)
+        error = set_delay(connection, desc);
+    if (!error)
         error = set_synapse(connection, &desc->synapse);
     if (!error)
         error = rv_grow(network->context, &network->connections, &network->max_connections,
                         network->num_connections + 1, sizeof *network->connections, "connections");
     if (error) {
         rv_value_clear(&connection->connectivity.weight);
+        rv_value_clear(&connection->connectivity.delay);
         rv_params_clear(connection->synapse.value, RV_MAX_PARAMS);
         rv_free(connection);
         return error;

@@ -40,6 +40,7 @@ static void population_free(rv_population *population)
 static void connection_free(rv_connection *connection)
 {
     rv_value_clear(&connection->connectivity.weight);
+    rv_value_clear(&connection->connectivity.delay);
     rv_params_clear(connection->synapse.value, RV_MAX_PARAMS);
     rv_free(connection);
 }

@@ -23,9 +23,10 @@ struct rv_connection {
     uint32_t index;
     char name[RV_NAME_SIZE];
     rv_population *source, *target;
-    rv_connectivity connectivity; /* the weight is a copy of ours */
+    rv_connectivity connectivity; /* weight and delay are copies of ours */
     rv_synapse synapse;           /* values are copies of ours */
     size_t num_weights;
+    size_t max_delay_steps; /* 0 = not given */
 };
 
 struct rv_network {

@@ -147,7 +147,7 @@ static bool find_adjoint(const rv_run *run, const rv_plan_population *p, const c
     const unsigned long group = name[7] ? strtoul(name + 7, &end, 10) : 0;
     if (group >= p->num_groups || (name[7] && (*end || group == 0)))
         return false;
-    *tap = (rv_tap){.kind = RV_TAP_LAMBDA_I, .offset = run->model->history_offset[p->groups[group].history]};
+    *tap = (rv_tap){.kind = RV_TAP_LAMBDA_I, .offset = p->groups[group].history};
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* Values behind the scenes: checked, copied, and spread over the elements of an object. */
-#ifndef RV_NETWORK_VALUE_H
-#define RV_NETWORK_VALUE_H
+#ifndef RV_VALUES_VALUE_H
+#define RV_VALUES_VALUE_H
 
 #include <ranvier/value.h>
 
