@@ -111,10 +111,10 @@ static void a_finished_narrow_line_keeps_the_metrics(void **state)
     shows(bar, 126,
           "Epoch 3: 100%|##########| 120/120 [00:01<00:00, 41.20it/s, loss=0.1234, accuracy=0.9567, "
           "val_loss=0.2345, val_accuracy=0.9345]");
-    shows(bar, 111,
+    shows(bar, 114,
           "Epoch 3: 100% 120/120 [00:01<00:00, 41.20it/s, loss=0.1234, accuracy=0.9567, val_loss=0.2345, "
           "val_accuracy=0.9345]");
-    shows(bar, 110, "Epoch 3: 00:01, 41.20it/s, loss=0.1234, accuracy=0.9567, val_loss=0.2345, val_accuracy=0.9345");
+    shows(bar, 113, "Epoch 3: 00:01, 41.20it/s, loss=0.1234, accuracy=0.9567, val_loss=0.2345, val_accuracy=0.9345");
     shows(bar, 90, "Epoch 3: 00:01, loss=0.1234, accuracy=0.9567, val_loss=0.2345, val_accuracy=0.9345");
     shows(bar, 80, "Epoch 3: loss=0.1234, accuracy=0.9567, val_loss=0.2345, val_accuracy=0.9345");
     shows(bar, 30, "Epoch 3: loss=0.1234, accuracy");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_SIZE 100000000 /* neurons of a population */
+#define LEARNT_MAX_DELAY 32 /* timesteps; where delays were learnt, the cases were recorded with it */
 #define MAX_NAME 120
 
 /* A model with settable parameters: what neurons and synapses have in common. */
@@ -184,11 +185,21 @@ static void read_connectivity(rv_connectivity *out, const golden_case *c, json_t
     snprintf(of, sizeof of, "connectivity %s", type);
     miss_other_keys(json, known, of, report);
     read_value(&out->weight, c, json_object_get(json, "weight"), where, report);
-    const json_t *delay = json_object_get(json, "delay");
-    if (json_is_object(delay) || json_number_value(delay) != 0)
-        golden_miss(report, "parameter delay of connectivity %s", type);
-    else if (delay && !json_is_number(delay))
-        golden_fail(report, "case.json: %s: delay must be a number or {\"array\": NAME}", owner);
+    snprintf(where, sizeof where, "%s: delay", owner);
+    if (json_object_get(json, "delay"))
+        read_value(&out->delay, c, json_object_get(json, "delay"), where, report);
+}
+
+/* Whether params' learn_delays names a connection. */
+static bool learns_delays(const golden_case *c, const char *connection)
+{
+    const json_t *const names = json_object_get(c->params, "learn_delays");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *const name = json_string_value(json_array_get(names, i));
+        if (name && strcmp(name, connection) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void add_connection(golden_network *network, const golden_case *c, json_t *json, golden_report *report)
@@ -205,7 +216,9 @@ static void add_connection(golden_network *network, const golden_case *c, json_t
     char owner[2 * MAX_NAME + 30];
     snprintf(connection->name, sizeof connection->name, "%s_%s", source->name, target->name);
     snprintf(owner, sizeof owner, "connection %s", connection->name);
-    rv_connection_desc desc = {.name = connection->name};
+    connection->learns_delays = learns_delays(c, connection->name);
+    rv_connection_desc desc = {.name = connection->name,
+                               .max_delay_steps = connection->learns_delays ? LEARNT_MAX_DELAY : 0};
     miss_other_keys(json, known, owner, report);
     read_connectivity(&desc.connectivity, c, connectivity, connectivity_type, owner, report);
     if (rv_synapse_by_name(&desc.synapse, c->context, synapse_type) < 0)
@@ -246,7 +259,10 @@ void golden_network_free(golden_network *network)
 {
     rv_network_free(network->handle);
     for (size_t i = 0; i < network->num_connections; i++)
+    {
         free(network->connections[i].weights);
+        free(network->connections[i].delays);
+    }
     free(network->populations);
     free(network->connections);
     *network = (golden_network){0};

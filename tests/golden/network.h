@@ -17,7 +17,8 @@ typedef struct golden_population {
 typedef struct golden_connection {
     char name[256]; /* SOURCE_TARGET, as arrays are called after it */
     rv_connection *handle;
-    float *weights; /* the first ones, where they have to be restored; freed with the network */
+    bool learns_delays;
+    float *weights, *delays; /* the first ones, where they have to be restored; freed with the network */
     size_t num_weights;
 } golden_connection;
 

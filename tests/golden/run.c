@@ -95,6 +95,8 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
             *loss = read_loss(job, value);
             known = true;
         }
+        if (strcmp(key, "learn_delays") == 0) /* read with the connections */
+            known = true;
         if (!known && !asks_for_nothing(job, key, value))
             golden_miss(job->report, "option %s", key);
     }
@@ -148,9 +150,17 @@ static void run_inference(golden_job *job)
 
 /* ---- eventprop -------------------------------------------------------------------------------------------------- */
 
-static rv_variable weight_of(const golden_connection *connection)
+static rv_variable variable_of(const golden_connection *connection, const char *name)
 {
-    return (rv_variable){.connection = connection->handle, .name = "g"};
+    return (rv_variable){.connection = connection->handle, .name = name};
+}
+
+static int save_variable(const rv_compiled_network *model, golden_connection *connection, const char *name, float **out)
+{
+    int code = rv_variable_size(model, variable_of(connection, name), &connection->num_weights);
+    if (code >= 0 && !(*out = malloc((connection->num_weights + 1) * sizeof(float))))
+        code = RV_ERR_MEMORY;
+    return code < 0 ? code : rv_variable_get(model, variable_of(connection, name), *out, connection->num_weights);
 }
 
 static int save_weights(golden_job *job, const rv_compiled_network *model)
@@ -158,11 +168,9 @@ static int save_weights(golden_job *job, const rv_compiled_network *model)
     int code = 0;
     for (size_t i = 0; i < job->network.num_connections && code >= 0; i++) {
         golden_connection *const connection = &job->network.connections[i];
-        code = rv_variable_size(model, weight_of(connection), &connection->num_weights);
-        if (code >= 0 && !(connection->weights = malloc((connection->num_weights + 1) * sizeof(float))))
-            code = RV_ERR_MEMORY;
-        if (code >= 0)
-            code = rv_variable_get(model, weight_of(connection), connection->weights, connection->num_weights);
+        code = save_variable(model, connection, "g", &connection->weights);
+        if (code >= 0 && connection->learns_delays)
+            code = save_variable(model, connection, "d", &connection->delays);
     }
     return code;
 }
@@ -173,7 +181,9 @@ static int restore_weights(const golden_job *job, rv_compiled_network *model)
     int code = 0;
     for (size_t i = 0; i < job->network.num_connections && code >= 0; i++) {
         const golden_connection *const connection = &job->network.connections[i];
-        code = rv_variable_set(model, weight_of(connection), connection->weights, connection->num_weights);
+        code = rv_variable_set(model, variable_of(connection, "g"), connection->weights, connection->num_weights);
+        if (code >= 0 && connection->learns_delays)
+            code = rv_variable_set(model, variable_of(connection, "d"), connection->delays, connection->num_weights);
     }
     return code;
 }
@@ -222,10 +232,20 @@ static void run_eventprop(golden_job *job)
                               .keep_gradients = true};
     rv_loss loss = NULL;
     rv_compiled_network *model = NULL;
+    const rv_connection **learn_delays = calloc(job->network.num_connections + 1, sizeof *learn_delays);
     read_eventprop(job, &desc, &loss);
-    if (golden_stopped(job->report))
+    if (!learn_delays)
+        golden_fail(job->report, "out of memory");
+    if (golden_stopped(job->report)) {
+        free(learn_delays);
         return;
+    }
+    desc.delay_learn_conns = learn_delays;
+    for (size_t i = 0; i < job->network.num_connections; i++)
+        if (job->network.connections[i].learns_delays)
+            learn_delays[desc.num_delay_learn_conns++] = job->network.connections[i].handle;
     int code = rv_compile_eventprop(&model, job->network.handle, &desc);
+    free(learn_delays);
     if (code >= 0)
         code = save_weights(job, model);
     for (size_t b = 0; code >= 0 && b * desc.batch_size < job->c.num_examples && !golden_stopped(job->report); b++) {
