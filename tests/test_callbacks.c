@@ -374,51 +374,6 @@ static void a_run_tells_which_examples_a_batch_holds(void **state)
         assert_int_equal(seen[i], 2);
 }
 
-/* Weights and metrics after three epochs. */
-static void train_and_keep(const rv_callback *callbacks, size_t num, float *weights, rv_metric_value *last)
-{
-    tear_down(NULL);
-    set_up(NULL);
-    rv_result *result = NULL;
-    TINY_OK(&t, rv_train(&result, t.model,
-                         &(rv_train_desc){
-                             .data = tiny_data(&t),
-                             .num_epochs = 3,
-                             .callbacks = callbacks,
-                             .num_callbacks = num,
-                             .no_callbacks = num == 0,
-                         }));
-    const rv_metrics *metrics = rv_result_metrics(result);
-    assert_int_equal(metrics->num, 2);
-    last[0].value = metrics->items[0].value;
-    last[1].value = metrics->items[1].value;
-    tiny_weights(&t, weights);
-    rv_result_free(result);
-}
-
-static int do_nothing(void *user, size_t timestep)
-{
-    (void)user;
-    (void)timestep;
-    return 0;
-}
-
-static void timestep_hooks_change_no_bit_of_the_result(void **state)
-{
-    (void)state;
-    float weights[2][TINY_WEIGHTS];
-    rv_metric_value metrics[2][2];
-    const rv_callback stepping[] = {{.name = "Begin", .on_timestep_begin = do_nothing},
-                                    {.name = "End", .on_timestep_end = do_nothing}};
-    train_and_keep(NULL, 0, weights[0], metrics[0]);
-    for (size_t first = 0; first < 2; first++) {
-        train_and_keep(stepping + first, 1, weights[1], metrics[1]);
-        assert_memory_equal(weights[0], weights[1], sizeof weights[0]);
-        assert_memory_equal(&metrics[0][0].value, &metrics[1][0].value, sizeof(double));
-        assert_memory_equal(&metrics[0][1].value, &metrics[1][1].value, sizeof(double));
-    }
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -430,7 +385,6 @@ int main(void)
         TEST(a_negative_answer_fails_with_that_code),
         TEST(what_was_created_is_destroyed_even_if_another_callback_fails),
         TEST(a_run_tells_which_examples_a_batch_holds),
-        TEST(timestep_hooks_change_no_bit_of_the_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

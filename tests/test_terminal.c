@@ -120,7 +120,7 @@ static void an_epoch_leaves_one_line_with_the_metrics_of_its_validation(void **s
     assert_true(begins(s.row[0], "Epoch 0: 100%|####"));
     assert_true(begins(s.row[1], "Epoch 1: 100%|####"));
     assert_string_equal(s.row[2], "");
-    assert_int_equal(s.widest, 199);
+    assert_int_equal(s.widest, 198);
     for (int i = 0; i < 2; i++) {
         assert_non_null(strstr(s.row[i], "#| 3/3 [00:0"));
         assert_non_null(strstr(s.row[i], "it/s, loss="));
@@ -154,11 +154,11 @@ static void lines_follow_the_width_of_the_terminal(void **state)
     rv_result_free(result);
 
     show(&s, written);
-    assert_int_equal(strlen(s.row[0]), 119);
+    assert_int_equal(strlen(s.row[0]), 118);
     char *second = strchr(written, '\n');
     assert_non_null(second);
     show(&s, second + 1);
-    assert_true(s.widest <= 59);
+    assert_true(s.widest <= 58);
     assert_true(begins(s.row[0], "Epoch 1: 00:0"));
 }
 
@@ -176,6 +176,36 @@ static void a_test_leaves_one_line(void **state)
     show(&s, written);
     assert_int_equal(s.num_rows, 2);
     assert_true(begins(s.row[0], "Test: 100%|###"));
+}
+
+static int stop_late(void *user, size_t batch, const rv_metrics *metrics)
+{
+    (void)user;
+    (void)metrics;
+    return batch == 1;
+}
+
+static void a_stopped_epoch_shows_what_there_is(void **state)
+{
+    (void)state;
+    static screen s;
+    rv_result *result = NULL;
+    const rv_callback callbacks[] = {rv_batch_progress_bar(), {.name = "Stop", .on_batch_end = stop_late}};
+    const rv_train_desc desc = {.data = tiny_data(&t),
+                                .num_epochs = 2,
+                                .callbacks = callbacks,
+                                .num_callbacks = 2,
+                                .validation = tiny_data(&t)};
+    open_terminal(120);
+    const int rc = rv_train(&result, t.model, &desc);
+    const char *written = close_terminal();
+    TINY_OK(&t, rc);
+    rv_result_free(result);
+    show(&s, written);
+    assert_int_equal(s.num_rows, 2);
+    assert_true(begins(s.row[0], "Epoch 0:  67%|####"));
+    assert_non_null(strstr(s.row[0], "accuracy="));
+    assert_null(strstr(s.row[0], "nan"));
 }
 
 static int fail_late(void *user, size_t batch, const rv_metrics *metrics)
@@ -225,6 +255,7 @@ int main(void)
         TEST(an_epoch_leaves_one_line_with_the_metrics_of_its_validation),
         TEST(lines_follow_the_width_of_the_terminal),
         TEST(a_test_leaves_one_line),
+        TEST(a_stopped_epoch_shows_what_there_is),
         TEST(after_a_failure_the_next_line_is_free),
         TEST(a_dumb_terminal_gets_plain_lines),
     };

@@ -4,6 +4,7 @@
  * then training draws it once more with what validation found. */
 #include <ranvier/callbacks.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,14 +55,14 @@ static bool has_blocks(void)
     return locale && (strcasestr(locale, "UTF-8") || strcasestr(locale, "UTF8")) && type && strcmp(type, "linux") != 0;
 }
 
-/* Columns that a line may take, asked for at each redraw since terminals are resized. One is left free: a cursor
- * behind the last one would take a column with it when the rest of the line is erased. */
+/* Columns that a line may take, asked for at each redraw since terminals are resized. Two are left free, for the ^C
+ * that a terminal shows: a line that wraps cannot be overwritten. */
 static size_t line_width(void)
 {
     struct winsize size;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-        return 79;
-    return size.ws_col > 1 ? size.ws_col - 1U : 1;
+        return 78;
+    return size.ws_col > 2 ? size.ws_col - 2U : 1;
 }
 
 static void draw(progress_bar *state)
@@ -103,14 +104,26 @@ static void begin(progress_bar *state)
         draw(state);
 }
 
+/* Metrics without those of a validation that an epoch did not come to, because it was stopped. */
+static rv_metrics without_missing(const rv_bar *bar, const rv_metrics *metrics)
+{
+    rv_metrics kept = *metrics;
+    if (bar->done < bar->total)
+        while (kept.num > 0 && isnan(kept.items[kept.num - 1].value) &&
+               !strncmp(kept.items[kept.num - 1].name, "val_", 4))
+            kept.num--;
+    return kept;
+}
+
 /* The line as it stays: with all metrics, and the mean rate. Time stands still since the last batch. */
 static void finish(progress_bar *state, const rv_metrics *metrics)
 {
     char line[RV_BAR_SIZE];
     rv_bar *bar = &state->bar;
+    const rv_metrics kept = without_missing(bar, metrics);
     if (!state->open)
         return;
-    bar->metrics = metrics;
+    bar->metrics = &kept;
     bar->rate = bar->elapsed > 0 ? (double)bar->done / bar->elapsed : 0;
     bar->finished = true;
     if (state->terminal) {
@@ -121,6 +134,7 @@ static void finish(progress_bar *state, const rv_metrics *metrics)
         fprintf(stderr, "%s\n", line);
     }
     fflush(stderr);
+    bar->metrics = NULL;
     state->drawn = state->open = false;
 }
 

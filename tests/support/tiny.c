@@ -103,6 +103,33 @@ rv_data tiny_data(const tiny *t)
     };
 }
 
+rv_result *tiny_evaluate(const tiny *t, const rv_callback *callbacks, size_t num)
+{
+    rv_result *result = NULL;
+    TINY_OK(t, rv_evaluate(&result, t->model,
+                           &(rv_evaluate_desc){
+                               .data = tiny_data(t),
+                               .callbacks = callbacks,
+                               .num_callbacks = num,
+                               .no_callbacks = num == 0,
+                           }));
+    return result;
+}
+
+rv_result *tiny_train(const tiny *t, const rv_callback *callbacks, size_t num, size_t num_epochs)
+{
+    rv_result *result = NULL;
+    TINY_OK(t, rv_train(&result, t->model,
+                        &(rv_train_desc){
+                            .data = tiny_data(t),
+                            .num_epochs = num_epochs,
+                            .callbacks = callbacks,
+                            .num_callbacks = num,
+                            .no_callbacks = num == 0,
+                        }));
+    return result;
+}
+
 void tiny_weights(const tiny *t, float *weights)
 {
     TINY_OK(t, rv_variable_get(t->model, (rv_variable){.connection = t->input_hidden, .name = "g"}, weights,

@@ -32,6 +32,10 @@ bool tiny_spikes(size_t example, size_t step, size_t neuron);
 /* The data as a run takes them. */
 rv_data tiny_data(const tiny *t);
 
+/* Tests, or trains for some epochs, with these callbacks only. The result is freed by the caller. */
+rv_result *tiny_evaluate(const tiny *t, const rv_callback *callbacks, size_t num);
+rv_result *tiny_train(const tiny *t, const rv_callback *callbacks, size_t num, size_t num_epochs);
+
 /* All weights, those of input_hidden first; (TINY_WEIGHTS). */
 #define TINY_WEIGHTS (TINY_INPUTS * TINY_HIDDEN + TINY_HIDDEN * TINY_OUTPUTS)
 void tiny_weights(const tiny *t, float *weights);
