@@ -5,6 +5,7 @@
 #define RANVIER_H
 
 #include <ranvier/base.h>      /* context, errors, logging */
+#include <ranvier/communicate.h> /* ranks */
 #include <ranvier/value.h>     /* constants, arrays, initializers */
 #include <ranvier/store.h>     /* NumPy files, serialisers */
 #include <ranvier/data.h>      /* spike trains, data sets, encoders, readers */

@@ -27,10 +27,10 @@ from case import Case  # noqa: E402
 from generate import EVENTPROP, INFERENCE, generate  # noqa: E402
 
 # Recorded figures of what the library has; the others may be skipped until it has them too.
-RECORDED = """fwd_lif_eprop_delta fwd_lif_eventprop fwd_lif_refrac_absolute fwd_lif_relative_reset_level
-    fwd_readout_avg_var fwd_readout_avg_var_exp_weight fwd_readout_max_var fwd_readout_spike_count fwd_readout_sum_var
-    fwd_readout_var grad_avg_var grad_exp_weight_recurrent grad_fine_dt grad_max_var grad_regularised grad_sum_var
-    grad_unequal_taus""".split()
+RECORDED = """fwd_delay_recurrent fwd_lif_eprop_delta fwd_lif_eventprop fwd_lif_refrac_absolute
+    fwd_lif_relative_reset_level fwd_readout_avg_var fwd_readout_avg_var_exp_weight fwd_readout_max_var
+    fwd_readout_spike_count fwd_readout_sum_var fwd_readout_var grad_avg_var grad_exp_weight_recurrent grad_fine_dt
+    grad_fixed_delay grad_learn_delay grad_max_var grad_regularised grad_sum_var grad_unequal_taus""".split()
 
 count = 0
 

@@ -83,6 +83,43 @@ def files_of_h5py_are_read(lib, folder):
     check(lib, read(lib, path), times, units, labels)
 
 
+def all_ways_to_store_lists_are_read(lib, folder):
+    path = os.path.join(folder, "shd.h5")
+    times, units, labels = random_lists(150)
+    for options in ({"chunks": (7,)}, {"chunks": (64,), "compression": 9, "shuffle": True},
+                    {"chunks": (1000,), "maxshape": (None,), "shuffle": True}):
+        write(path, times, units, labels, **options)
+        check(lib, read(lib, path), times, units, labels)
+
+
+def lists_that_were_never_written_are_empty(lib, folder):
+    path = os.path.join(folder, "shd.h5")
+    for chunks in (None, (4,)):
+        with h5py.File(path, "w") as file:
+            for name in ("spikes/times", "spikes/units"):
+                data = file.create_dataset(name, (10,), dtype=h5py.vlen_dtype(np.float32), chunks=chunks)
+                if chunks:
+                    data[9] = [1.0, 2.0]
+        dataset = read(lib, path)
+        counts = [len(spikes_of(lib, dataset, i)[0]) for i in range(10)]
+        assert counts == [0] * 9 + [2 if chunks else 0], counts
+        lib.rv_dataset_clear(c.byref(dataset))
+
+
+def files_with_a_user_block_and_new_formats_are_read(lib, folder):
+    path = os.path.join(folder, "shd.h5")
+    times, units, labels = random_lists(20)
+    for options in ({"userblock_size": 1024}, {"libver": "latest"}, {"userblock_size": 512, "libver": "latest"}):
+        for chunks in (None, (8,)):
+            with h5py.File(path, "w", **options) as file:
+                for name, lists, dtype in (("times", times, "f2"), ("units", units, "u2")):
+                    data = file.create_dataset(f"spikes/{name}", (20,), dtype=h5py.vlen_dtype(dtype), chunks=chunks)
+                    for i, values in enumerate(lists):
+                        data[i] = values
+                file["labels"] = labels
+            check(lib, read(lib, path), times, units, labels)
+
+
 def times_are_scaled_and_units_counted(lib, folder):
     path = os.path.join(folder, "shd.h5")
     write(path, [[500, 250]], [[1, 3]], None, np.int32)
@@ -131,11 +168,13 @@ def other_layouts_are_errors(lib, folder):
     write(path, np.zeros(2), [[1], [1]], [0, 0])
     refuses(lib, path, "FORMAT", "spikes/times: expected lists of numbers (variable length)")
     write(path, [[1]], [[1]], [b"a"])
-    refuses(lib, path, "FORMAT", "labels: expected numbers")
+    refuses(lib, path, "FORMAT", "labels: expected numbers in one dimension")
+    write(path, [[1]], [[1]], [0], chunks=(1,), compression="lzf")
+    refuses(lib, path, "UNSUPPORTED", "stored with a filter other than deflate and shuffle")
     write(path, [[1]], [[1]], [0, 1])
-    refuses(lib, path, "SHAPE", "has 1 times, 1 units and 2 labels")
+    refuses(lib, path, "SHAPE", "has 1 lists of times and 2 labels")
     write(path, [[1]], [[1], [2]], [0])
-    refuses(lib, path, "SHAPE", "has 1 times, 2 units and 1 labels")
+    refuses(lib, path, "SHAPE", "has 1 lists of times and 2 of units")
     with h5py.File(path, "w") as file:
         file["spikes/times"] = h5py.Empty("f4")
         file["spikes/units"] = h5py.Empty("f4")
@@ -188,6 +227,7 @@ def h5py_still_reports_its_own_errors(lib, folder):
         assert False
 
 
-run([files_of_h5py_are_read, times_are_scaled_and_units_counted, no_examples_are_no_error,
+run([files_of_h5py_are_read, all_ways_to_store_lists_are_read, lists_that_were_never_written_are_empty,
+     files_with_a_user_block_and_new_formats_are_read, times_are_scaled_and_units_counted, no_examples_are_no_error,
      bad_spikes_and_labels_are_errors, other_layouts_are_errors, a_length_the_file_cannot_hold_is_an_error,
      what_is_no_hdf5_file_is_an_error, a_file_that_was_cut_is_an_error, h5py_still_reports_its_own_errors])

@@ -185,18 +185,29 @@ static void running_out_of_memory_anywhere_is_an_error_and_loses_nothing(void **
         rv_spike_recorder((rv_spike_recorder_desc){.population = t.input}),
         rv_var_recorder((rv_var_recorder_desc){.population = t.hidden, .var = "v", .neurons = rv_slice("::2")}),
     };
-    const rv_evaluate_desc desc = {.data = tiny_data(&t), .callbacks = callbacks, .num_callbacks = 2};
-    int rc = RV_ERR_MEMORY;
-    long allowed = 0;
-    for (; rc == RV_ERR_MEMORY; allowed++) {
-        rv_result *result = NULL;
-        rv_alloc_fail_after(allowed);
-        rc = rv_evaluate(&result, t.model, &desc);
-        rv_alloc_fail_after(-1);
-        rv_result_free(result);
+    const rv_evaluate_desc test = {.data = tiny_data(&t), .callbacks = callbacks, .num_callbacks = 2};
+    const rv_train_desc training = {
+        .data = tiny_data(&t),
+        .num_epochs = 1,
+        .callbacks = callbacks,
+        .num_callbacks = 2,
+        .validation = tiny_data(&t),
+        .validation_callbacks = callbacks,
+        .num_validation_callbacks = 2,
+    };
+    for (int learns = 0; learns < 2; learns++) {
+        int rc = RV_ERR_MEMORY;
+        long allowed = 0;
+        for (; rc == RV_ERR_MEMORY; allowed++) {
+            rv_result *result = NULL;
+            rv_alloc_fail_after(allowed);
+            rc = learns ? rv_train(&result, t.model, &training) : rv_evaluate(&result, t.model, &test);
+            rv_alloc_fail_after(-1);
+            rv_result_free(result);
+        }
+        TINY_OK(&t, rc);
+        assert_true(allowed > 10);
     }
-    TINY_OK(&t, rc);
-    assert_true(allowed > 10);
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include <ranvier/base.h>
+#include <ranvier/communicate.h>
 
 #include "base/isa.h"
 #include "base/threads.h"
@@ -17,6 +18,7 @@ struct rv_context {
     int num_threads;
     rv_isa isa;
     rv_pool *pool; /* threads, NULL until they are first needed */
+    rv_communicator communicator; /* size 0 = the only rank */
     rv_log_fn log; /* or NULL */
     void *log_user;
     pthread_mutex_t error_lock; /* workers of a parallel region may fail at the same time */

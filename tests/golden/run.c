@@ -71,6 +71,17 @@ static rv_loss read_loss(golden_job *job, json_t *json)
     return loss;
 }
 
+/* The connections have read it, each for itself; what is left is to see that it names nothing else. */
+static bool check_learn_delays(golden_job *job, const json_t *names)
+{
+    size_t num = 0;
+    for (size_t i = 0; i < job->network.num_connections; i++)
+        num += job->network.connections[i].learns_delays;
+    if (!json_is_array(names) || json_array_size(names) != num)
+        golden_fail(job->report, "case.json: learn_delays must be a list of connections, SOURCE_TARGET");
+    return true;
+}
+
 static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *loss)
 {
     const struct {
@@ -95,8 +106,8 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
             *loss = read_loss(job, value);
             known = true;
         }
-        if (strcmp(key, "learn_delays") == 0) /* read with the connections */
-            known = true;
+        if (strcmp(key, "learn_delays") == 0)
+            known = check_learn_delays(job, value);
         if (!known && !asks_for_nothing(job, key, value))
             golden_miss(job->report, "option %s", key);
     }
@@ -155,7 +166,8 @@ static rv_variable variable_of(const golden_connection *connection, const char *
     return (rv_variable){.connection = connection->handle, .name = name};
 }
 
-static int save_variable(const rv_compiled_network *model, golden_connection *connection, const char *name, float **out)
+static int save_variable(const rv_compiled_network *model, golden_connection *connection, const char *name,
+                         float **out)
 {
     int code = rv_variable_size(model, variable_of(connection, name), &connection->num_weights);
     if (code >= 0 && !(*out = malloc((connection->num_weights + 1) * sizeof(float))))

@@ -1,28 +1,30 @@
 """Section 6 of DESIGN.md in numpy, float64: the adjoint sweep of EventProp and the gradient of one batch.
 
 Written after the text and apart from the engine. Differs from shared/reference in what it covers: any number of
-populations, several synaptic time constants into one of them, v_reset != 0, parameters per neuron, and batches.
+populations, several synaptic time constants into one of them, v_reset != 0, parameters per neuron, recurrent delays, and batches.
 """
 import numpy as np
 
-from forward import readout, simulate
+from forward import readout, simulate, weights_by_delay
 
 
 class Result:
-    """What one batch yields: per example the traces and adjoints, per connection its Gradient (sources, targets)."""
+    """What one batch yields: per example the traces, and per population the adjoints (T, n); per connection its Gradient
+    and DelayGradient (sources, targets). LambdaI is left out where several time constants have one each."""
 
-    def __init__(self):
+    def __init__(self, case):
         self.traces, self.lambda_v, self.lambda_i, self.loss = [], [], [], []
-        self.gradient = []
+        shapes = [(case.size(c["source"]), case.size(c["target"])) for c in case.connections]
+        self.gradient = [np.zeros(shape) for shape in shapes]
+        self.delay_gradient = [np.zeros(shape) for shape in shapes]
 
 
 def learn_batch(case, examples):
     if case.params["loss"] != "sparse_categorical_crossentropy":
         raise ValueError(f"loss {case.params['loss']} is not covered here")
-    result = Result()
+    result = Result(case)
     result.traces = [simulate(case, e) for e in examples]
     counts = {name: np.mean([trace[name].spikes.sum(0) for trace in result.traces], axis=0) for name in case.hidden()}
-    result.gradient = [np.zeros((case.size(c["source"]), case.size(c["target"]))) for c in case.connections]
     for example, traces in zip(examples, result.traces):
         sweep(case, example, traces, counts, len(examples), result)
     return result
@@ -31,29 +33,32 @@ def learn_batch(case, examples):
 def sweep(case, example, traces, counts, batch, result):
     """Adds one example to the batch's gradient."""
     states = {name: Adjoint(case, name, traces[name]) for name in case.populations if name not in case.inputs()}
-    loss = 0.0
-    for name in case.outputs():
-        loss += states[name].set_drive(case, example, batch)
-    lambda_v = {name: np.zeros((case.T, case.size(name))) for name in states}
-    lambda_i = {name: np.zeros((case.T, case.size(name))) for name in states}
+    weights = [weights_by_delay(case, c) for c in case.connections]
+    loss = sum(states[name].set_drive(case, example, batch) for name in case.outputs())
     for t in range(case.T - 1, -1, -1):
         back = {name: np.zeros(case.size(name)) for name in states}
-        for gradient, c in zip(result.gradient, case.connections):
-            target, tau, spikes = states[c["target"]], c["synapse"]["tau"], traces[c["source"]].spikes[t]
-            gradient -= tau * spikes[:, None] * target.lambda_i[tau][None]
-            if c["source"] in back:
-                back[c["source"]] += case.weight(c) @ (target.lambda_v - target.lambda_i[tau])
+        for k, c in enumerate(case.connections):
+            meet(case, k, weights[k], traces[c["source"]].spikes[t], states[c["target"]], t, back.get(c["source"]), result)
         for name, state in states.items():
             state.flow(t)
         for name in case.hidden():
             states[name].jump(t, back[name], regularisation(case, counts[name]) / batch)
-        for name, state in states.items():
-            lambda_v[name][t] = state.lambda_v
-            if len(state.lambda_i) == 1:
-                lambda_i[name][t] = next(iter(state.lambda_i.values()))
-    result.lambda_v.append(lambda_v)
-    result.lambda_i.append({name: rows for name, rows in lambda_i.items() if len(states[name].lambda_i) == 1})
+    result.lambda_v.append({name: state.lambda_v[:-1] for name, state in states.items()})
+    result.lambda_i.append({name: next(iter(state.lambda_i.values()))[:-1]
+                            for name, state in states.items() if len(state.lambda_i) == 1})
     result.loss.append(loss)
+
+
+def meet(case, k, weights, spikes, target, t, back, result):
+    """The spikes of step t meet the targets' adjoint as it stands after step t + 1 + delay."""
+    tau, delays = case.connections[k]["synapse"]["tau"], case.delay(case.connections[k])
+    for delay, weight in weights:
+        at = min(t + 1 + delay, case.T)
+        lambda_i, difference = target.lambda_i[tau][at], target.lambda_v[at] - target.lambda_i[tau][at]
+        result.gradient[k] -= (delays == delay) * tau * spikes[:, None] * lambda_i
+        result.delay_gradient[k] += spikes[:, None] * weight * difference
+        if back is not None:
+            back += weight @ difference
 
 
 def regularisation(case, mean_count):
@@ -62,7 +67,7 @@ def regularisation(case, mean_count):
 
 
 class Adjoint:
-    """LambdaV, and one LambdaI per synaptic time constant, of one population."""
+    """LambdaV, and one LambdaI per synaptic time constant, of one population: (T + 1, n), row T is 0."""
 
     def __init__(self, case, name, trace):
         p = case.populations[name]["neuron"]
@@ -74,9 +79,9 @@ class Adjoint:
         if self.fires:
             self.step_height = case.value(p["v_thresh"]) - case.value(p["v_reset"])
         self.drive = np.zeros((case.T, n))
-        self.lambda_v, self.lambda_i, self.beta, self.c = np.zeros(n), {}, {}, {}
+        self.lambda_v, self.lambda_i, self.beta, self.c = np.zeros((case.T + 1, n)), {}, {}, {}
         for tau in {c["synapse"]["tau"] for c in case.connections if c["target"] == name}:
-            self.lambda_i[tau] = np.zeros(n)
+            self.lambda_i[tau] = np.zeros((case.T + 1, n))
             self.beta[tau] = np.exp(-case.dt / tau)
             equal = self.tau_mem == tau
             apart = np.where(equal, 1.0, self.tau_mem - tau)
@@ -100,13 +105,13 @@ class Adjoint:
         return -np.log(p[label])
 
     def flow(self, t):
-        d = self.drive[t]
+        d, lambda_v = self.drive[t], self.lambda_v[t + 1]
         for tau, lambda_i in self.lambda_i.items():
-            self.lambda_i[tau] = d + self.c[tau] * (self.lambda_v - d) + self.beta[tau] * (lambda_i - d)
-        self.lambda_v = d + self.alpha * (self.lambda_v - d)
+            lambda_i[t] = d + self.c[tau] * (lambda_v - d) + self.beta[tau] * (lambda_i[t + 1] - d)
+        self.lambda_v[t] = d + self.alpha * (lambda_v - d)
 
     def jump(self, t, back, regularise):
         s = self.trace.spikes[t] > 0
         slope = np.where(s, self.trace.i_minus_v[t], 1.0)
-        step = (self.step_height * self.lambda_v + back) / slope - regularise
-        self.lambda_v = np.where(s, self.lambda_v + step, self.lambda_v)
+        step = (self.step_height * self.lambda_v[t] + back) / slope - regularise
+        self.lambda_v[t] = np.where(s, self.lambda_v[t] + step, self.lambda_v[t])

@@ -4,12 +4,14 @@ What this project adds to that format, for figures of its own:
 - `<population>_times_E`, `<population>_ids_E` where there are several input populations, `<population>_labels` and
   `<population>_readout` where there are several outputs;
 - batch_size > 1 in EventProp cases: examples are presented in order, batch_size at a time, the last batch may be
-  short, and the suffix of a `Gradient` array counts batches instead of examples.
+  short, and the suffix of a `Gradient` or `DelayGradient` array counts batches instead of examples.
 """
 import json
 import os
 
 import numpy as np
+
+LEARNT_MAX_DELAY = 32  # max_delay_steps where delays are learnt
 
 
 class Case:
@@ -52,6 +54,16 @@ class Case:
         """(sources, targets)"""
         weight = self.value(connection["connectivity"]["weight"])
         return np.broadcast_to(weight, (self.size(connection["source"]), self.size(connection["target"])))
+
+    def delay(self, connection):
+        """(sources, targets) timesteps; rounded, and clamped where they are learnt"""
+        delay = np.rint(self.value(connection["connectivity"]["delay"])).astype(int)
+        if self.learns_delays(connection):
+            delay = np.clip(delay, 0, LEARNT_MAX_DELAY)
+        return np.broadcast_to(delay, (self.size(connection["source"]), self.size(connection["target"])))
+
+    def learns_delays(self, connection):
+        return f"{connection['source']}_{connection['target']}" in self.params.get("learn_delays", [])
 
     def inputs(self):
         return [name for name, p in self.populations.items() if p["neuron"]["type"] == "SpikeInput"]

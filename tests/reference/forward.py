@@ -73,14 +73,19 @@ class State:
         self.refrac = np.where(spikes, self.tau_refrac, self.refrac)
 
 
+def weights_by_delay(case, connection):
+    """(delay, the weights (sources, targets) of the synapses that have it, 0 elsewhere) for every delay there is"""
+    weight, delay = case.weight(connection), case.delay(connection)
+    return [(d, np.where(delay == d, weight, 0.0)) for d in np.unique(delay)]
+
+
 class Synapse:
     def __init__(self, case, connection):
         p = connection["synapse"]
         if connection["connectivity"]["type"] != "Dense" or p["type"] not in ("Delta", "Exponential"):
             raise ValueError("this connection is not covered here")
-        if connection["connectivity"]["delay"] != 0:
-            raise ValueError("delays are not covered here")
-        self.source, self.weight = connection["source"], case.weight(connection)
+        self.source = connection["source"]
+        self.weights = weights_by_delay(case, connection)
         self.in_syn = np.zeros(case.size(connection["target"]))
         self.beta, self.scale = 0.0, 1.0
         if p["type"] == "Exponential":
@@ -88,8 +93,10 @@ class Synapse:
             self.scale = p["tau"] / case.dt * (1 - self.beta) if p["scale_i"] else 1.0
 
     def arrive(self, t, traces):
-        if t > 0:
-            self.in_syn = self.in_syn + traces[self.source].spikes[t - 1] @ self.weight
+        """A spike of step s arrives in step s + 1 + delay."""
+        for delay, weight in self.weights:
+            if t > delay:
+                self.in_syn = self.in_syn + traces[self.source].spikes[t - 1 - delay] @ weight
 
     def step(self):
         current = self.in_syn * self.scale

@@ -33,6 +33,8 @@ INFERENCE = {
     "spiking_output": dict(spiking_output=True, readout="SpikeCount"),
     "two_outputs": dict(two_outputs=True, readout="MaxVar"),
     "fine_dt": dict(dt=0.05, T=400),
+    "one_delay": dict(delays="one", recurrent=True),
+    "delays": dict(delays="many", recurrent=True, deep=True),
     "no_spikes": dict(silent=True),
     "one_step": dict(T=1, silent=True),
     "one_neuron_each": dict(small=True),
@@ -55,6 +57,10 @@ EVENTPROP = {
     "refractory": dict(refrac=True, recurrent=True),
     "fine_dt": dict(dt=0.1, T=300, recurrent=True),
     "wide": dict(wide=True, recurrent=True),
+    "one_delay": dict(delays="one", recurrent=True),
+    "delays": dict(delays="many", recurrent=True, deep=True),
+    "learnt_delays": dict(delays="learnt", recurrent=True),
+    "learnt_delays_batch": dict(delays="learnt", recurrent=True, batch_size=3, examples=5, regularise=True, taus=True),
     "batch": dict(batch_size=3, examples=6, recurrent=True),
     "batch_short_last": dict(batch_size=4, examples=7, recurrent=True, readout="SumVar"),
     "batch_regularised": dict(batch_size=4, examples=6, recurrent=True, regularise=True, deep=True),
@@ -112,6 +118,8 @@ class Draft:
         pairs += [(h, h) for h in hidden if o.get("recurrent")] + [(hidden[-1], out) for out in outputs]
         pairs += [(inputs[0], outputs[0])] if o.get("deep") else []
         self.params["network"] = {"populations": populations, "connections": [self.connection(p, size) for p in pairs]}
+        if o.get("delays") == "learnt":
+            self.params["learn_delays"] = [f"{source}_{target}" for source, target in pairs[:2]]
         for i in inputs:
             self.add_input(i if len(inputs) > 1 else "in", size[i])
         if self.eventprop:
@@ -161,8 +169,19 @@ class Draft:
             synapse = {"type": "Delta"}
         if synapse["type"] == "Exponential":
             synapse |= {"tau": self.tau_syn(pair), "scale_i": o.get("scale", True)}
-        return {"source": source, "target": target, "synapse": synapse,
-                "connectivity": {"type": "Dense", "delay": 0, "weight": {"array": name}}}
+        connectivity = {"type": "Dense", "delay": self.delay(pair, size), "weight": {"array": name}}
+        return {"source": source, "target": target, "synapse": synapse, "connectivity": connectivity}
+
+    def delay(self, pair, size):
+        """In timesteps; those that are learnt are fractions."""
+        kind, shape = self.options.get("delays"), (size[pair[0]], size[pair[1]])
+        if kind is None or pair[1] == "out":
+            return 0
+        if kind == "one":
+            return 3
+        delays = self.rng.integers(0, 10, shape) if kind == "many" else self.rng.uniform(0, 9, shape)
+        self.arrays[f"d.{pair[0]}.{pair[1]}"] = delays.astype(np.float32)
+        return {"array": f"d.{pair[0]}.{pair[1]}"}
 
     def tau_syn(self, pair):
         """One time constant for all, unless the recipe wants several."""
@@ -246,5 +265,8 @@ def expect_gradients(case):
                 case.arrays[f"{name}_LambdaV_backward_{e}"] = result.lambda_v[i][name][::-1].astype(np.float32)
                 if name in result.lambda_i[i]:
                     case.arrays[f"{name}_LambdaI_backward_{e}"] = result.lambda_i[i][name][::-1].astype(np.float32)
-        for gradient, c in zip(result.gradient, case.connections):
-            case.arrays[f"{c['source']}_{c['target']}_Gradient_{batch}"] = gradient.astype(np.float32)
+        for k, c in enumerate(case.connections):
+            name = f"{c['source']}_{c['target']}"
+            case.arrays[f"{name}_Gradient_{batch}"] = result.gradient[k].astype(np.float32)
+            if case.learns_delays(c):
+                case.arrays[f"{name}_DelayGradient_{batch}"] = result.delay_gradient[k].astype(np.float32)

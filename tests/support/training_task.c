@@ -31,12 +31,17 @@ static int connect(training_task *task, int which, rv_population *source, rv_pop
 {
     const size_t size = rv_population_size(source) * rv_population_size(target);
     const double scale = 1 / sqrt((double)rv_population_size(source));
-    float *const weights = malloc(size * sizeof *weights);
-    if (!weights)
-        return RV_ERR_MEMORY;
-    for (size_t i = 0; i < size; i++)
+    float *const weights = malloc(size * sizeof *weights), *const delays = malloc(size * sizeof *delays);
+    int code = weights && delays ? 0 : RV_ERR_MEMORY;
+    for (size_t i = 0; i < size && code >= 0; i++)
         weights[i] = (float)(scale * (mean + sd * next_normal(random)));
-    const int code = rv_connection_add(
+    for (size_t i = 0; i < size && code >= 0 && task->desc.delays; i++)
+        delays[i] = (float)(which == 0 ? 6 * next_uniform(random) : (double)(next_random(random) % 7));
+    rv_connectivity dense = rv_dense(rv_array(weights, size));
+    if (task->desc.delays && which < 2)
+        dense.delay = rv_array(delays, size);
+    if (code >= 0)
+        code = rv_connection_add(
         &task->connections[which], task->network, source, target,
         &(rv_connection_desc){.connectivity = rv_dense(rv_array(weights, size)),
                               .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)})});

@@ -10,6 +10,7 @@ typedef struct training_task_desc {
     double regularisation;   /* lambda of both signs */
     const char *readout;     /* NULL = "AvgVar" */
     double spikes_per_input; /* mean number in an example */
+    bool delays;             /* on the first two connections, of up to 6 steps, learnt on the first */
     uint64_t seed;
     int num_threads;
     const char *isa;

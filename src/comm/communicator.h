@@ -1,0 +1,42 @@
+/* What the engine and the loop ask of the other ranks, on top of send, receive and broadcast. With one rank all of it
+ * does nothing, so that no caller needs to know. */
+#ifndef RV_COMM_COMMUNICATOR_H
+#define RV_COMM_COMMUNICATOR_H
+
+#include <ranvier/communicate.h>
+
+#include "base/context.h"
+
+static inline int rv_comm_size(const rv_context *context)
+{
+    return context->communicator.size > 1 ? context->communicator.size : 1;
+}
+
+static inline int rv_comm_rank(const rv_context *context)
+{
+    return context->communicator.rank;
+}
+
+/* The rank that owns leaf `leaf` of num_leaves: whole runs of leaves each, as even as can be. */
+static inline int rv_comm_owner(const rv_context *context, size_t leaf, size_t num_leaves)
+{
+    return (int)(((leaf + 1) * (size_t)rv_comm_size(context) - 1) / num_leaves);
+}
+
+int rv_comm_send(rv_context *context, int to, const void *data, size_t bytes);
+int rv_comm_receive(rv_context *context, int from, void *data, size_t bytes);
+int rv_comm_broadcast(rv_context *context, void *data, size_t bytes);
+
+/* Sums of counts, in place, on all ranks. */
+int rv_comm_sum_u32(rv_context *context, uint32_t *counts, size_t num);
+
+/* The smallest value of all ranks: for errors (negative codes). */
+int rv_comm_min(rv_context *context, int value, int *smallest);
+/* The largest value of all ranks: for flags. */
+int rv_comm_max(rv_context *context, int value, int *largest);
+
+/* Item i of `items` (num, bytes each) is right on the rank owner(i); afterwards it is on all. */
+int rv_comm_share(rv_context *context, void *items, size_t num, size_t bytes, int (*owner)(const void *arg, size_t i),
+                  const void *arg);
+
+#endif
