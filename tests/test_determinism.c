@@ -39,6 +39,16 @@ static const training_task_desc wide = {.inputs = 90,
                                         .regularisation = 1e-4,
                                         .seed = 6};
 
+/* Where spikes arrive at different times, and delays learn too. */
+static const training_task_desc delayed = {.inputs = 30,
+                                           .hidden = 45,
+                                           .outputs = 5,
+                                           .examples = 20,
+                                           .timesteps = 50,
+                                           .spikes_per_input = 4,
+                                           .delays = true,
+                                           .seed = 7};
+
 static const manner base = {.name = "one thread", .threads = 1};
 
 static void succeed(const training_task *task, int code)
@@ -53,6 +63,19 @@ static uint64_t hash_variable(const training_task *task, const rv_compiled_netwo
     float *values = NULL;
     size_t size;
     succeed(task, training_task_get(&values, &size, task, model, name));
+    hash = hash_bytes(hash, values, size * sizeof *values);
+    free(values);
+    return hash;
+}
+
+static uint64_t hash_delays(const training_task *task, const rv_compiled_network *model, uint64_t hash)
+{
+    const rv_variable delay = {.connection = task->connections[0], .name = "d"};
+    size_t size = 0;
+    succeed(task, rv_variable_size(model, delay, &size));
+    float *const values = malloc((size + 1) * sizeof *values);
+    assert_non_null(values);
+    succeed(task, rv_variable_get(model, delay, values, size));
     hash = hash_bytes(hash, values, size * sizeof *values);
     free(values);
     return hash;
@@ -126,6 +149,8 @@ static outcome train(const training_task_desc *desc, const manner *how)
     out.weights = hash_variable(&task, model, "g", out.weights);
     out.weights = hash_variable(&task, model, "M", out.weights);
     out.weights = hash_variable(&task, model, "V", out.weights);
+    if (desc->delays)
+        out.weights = hash_delays(&task, model, out.weights);
     for (size_t epoch = 0; epoch < rv_result_num_epochs(result); epoch++) {
         double loss = 0, accuracy = 0;
         succeed(&task, rv_metrics_get(rv_result_history(result, epoch), "loss", &loss));
@@ -264,26 +289,28 @@ static void another_seed_gives_other_bits(void **state)
     assert_true(train(*state, &base).weights != train(&other, &base).weights);
 }
 
-#define BOTH(function)                                                                                                \
+#define EACH(function)                                                                                                \
     {#function, function, NULL, NULL, &tasks[0]},                                                                     \
+        {#function "_where_layers_are_wide", function, NULL, NULL, &tasks[1]},                                        \
     {                                                                                                                 \
-#function "_where_layers_are_wide", function, NULL, NULL, &tasks[1]                                           \
+#function "_where_spikes_are_delayed", function, NULL, NULL, &tasks[2]                                        \
     }
 
 int main(void)
 {
-    static training_task_desc tasks[2];
+    static training_task_desc tasks[3];
     tasks[0] = plain;
     tasks[1] = wide;
+    tasks[2] = delayed;
     const struct CMUnitTest tests[] = {
-        BOTH(a_repeated_run_gives_the_same_bits),
-        BOTH(any_number_of_threads_gives_the_same_bits),
-        BOTH(both_schedules_of_the_gradient_give_the_same_bits),
-        BOTH(any_instruction_set_gives_the_same_bits),
-        BOTH(recorders_change_no_bit),
-        BOTH(advancing_step_by_step_changes_no_bit),
-        BOTH(predictions_do_not_hang_on_batch_size_or_threads),
-        BOTH(another_seed_gives_other_bits),
+        EACH(a_repeated_run_gives_the_same_bits),
+        EACH(any_number_of_threads_gives_the_same_bits),
+        EACH(both_schedules_of_the_gradient_give_the_same_bits),
+        EACH(any_instruction_set_gives_the_same_bits),
+        EACH(recorders_change_no_bit),
+        EACH(advancing_step_by_step_changes_no_bit),
+        EACH(predictions_do_not_hang_on_batch_size_or_threads),
+        EACH(another_seed_gives_other_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

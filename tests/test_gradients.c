@@ -101,10 +101,11 @@ static float *mean_gradient(const observer *o, size_t first, size_t num)
 static void a_batch_has_the_mean_gradient_of_its_examples(void **state)
 {
     static const size_t batch_sizes[] = {2, 3, 4, 5, 8, 11, 32};
+    training_task_desc desc = small;
     training_task task;
     observer singles, batches;
-    (void)state;
-    succeed(&task, training_task_create(&task, &small));
+    desc.delays = *(const bool *)*state;
+    succeed(&task, training_task_create(&task, &desc));
     observe(&singles, &task, task.spikes, 1, false);
     assert_int_equal(singles.num_batches, small.examples);
     for (size_t k = 0; k < sizeof batch_sizes / sizeof *batch_sizes; k++) {
@@ -233,8 +234,11 @@ static void reported_loss_and_accuracy_are_those_of_the_readouts(void **state)
 
 int main(void)
 {
+    static bool at_once = false, delayed = true;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_has_the_mean_gradient_of_its_examples),
+        cmocka_unit_test_prestate(a_batch_has_the_mean_gradient_of_its_examples, &at_once),
+        {"a_batch_has_the_mean_gradient_of_its_examples_where_spikes_are_delayed",
+         a_batch_has_the_mean_gradient_of_its_examples, NULL, NULL, &delayed},
         cmocka_unit_test(regularisation_goes_by_the_mean_count_of_the_batch),
         cmocka_unit_test(adam_learns_from_every_batch_at_once),
         cmocka_unit_test(reported_loss_and_accuracy_are_those_of_the_readouts),

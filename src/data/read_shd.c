@@ -71,12 +71,11 @@ static int read_spikes(shd_file *shd, rv_spikes *spikes)
 
 static int take_labels(const shd_file *shd, rv_dataset *out, hid_t dataset, hid_t space, hid_t type)
 {
-    const H5T_class_t class = H5Tget_class(type);
     hsize_t length = 0;
     int rc = RV_OK;
 
     if (H5Sget_simple_extent_ndims(space) != 1 || H5Sget_simple_extent_dims(space, &length, NULL) != 1 ||
-        (class != H5T_INTEGER && class != H5T_FLOAT))
+        !rv_h5_is_number(type))
         return rv_fail(shd->context, RV_ERR_FORMAT, "%s: labels: expected numbers in one dimension", shd->path);
     if (length != out->num_examples)
         return rv_fail(shd->context, RV_ERR_SHAPE, "%s: has %zu lists of times and %llu labels", shd->path,

@@ -125,10 +125,9 @@ static int open_type(rv_h5_lists *lists)
     if (stored >= 0 && H5Tget_class(stored) == H5T_VLEN)
         lists->number = H5Tget_super(stored);
     H5Tclose(stored);
-    const H5T_class_t class = lists->number >= 0 ? H5Tget_class(lists->number) : H5T_NO_CLASS;
-    lists->number_size = lists->number >= 0 ? H5Tget_size(lists->number) : 0;
-    if ((class != H5T_INTEGER && class != H5T_FLOAT) || lists->number_size < 1 || lists->number_size > 8)
+    if (!rv_h5_is_number(lists->number))
         return fail_layout(lists, "expected lists of numbers (variable length)");
+    lists->number_size = H5Tget_size(lists->number);
     return RV_OK;
 }
 

@@ -26,26 +26,32 @@ static double next_normal(uint64_t *state)
     return sum;
 }
 
-static int connect(training_task *task, int which, rv_population *source, rv_population *target, double mean,
-                   double sd, uint64_t *random)
+typedef struct random_weights {
+    double mean, sd; /* of a weight times the root of the number of sources */
+    bool delayed;
+} random_weights;
+
+static int connect(training_task *task, int which, rv_population *source, rv_population *target, random_weights w,
+                   uint64_t *random)
 {
     const size_t size = rv_population_size(source) * rv_population_size(target);
     const double scale = 1 / sqrt((double)rv_population_size(source));
     float *const weights = malloc(size * sizeof *weights), *const delays = malloc(size * sizeof *delays);
     int code = weights && delays ? 0 : RV_ERR_MEMORY;
-    for (size_t i = 0; i < size && code >= 0; i++)
-        weights[i] = (float)(scale * (mean + sd * next_normal(random)));
-    for (size_t i = 0; i < size && code >= 0 && task->desc.delays; i++)
-        delays[i] = (float)(which == 0 ? 6 * next_uniform(random) : (double)(next_random(random) % 7));
-    rv_connectivity dense = rv_dense(rv_array(weights, size));
-    if (task->desc.delays && which < 2)
-        dense.delay = rv_array(delays, size);
+    for (size_t i = 0; i < size && code >= 0; i++) {
+        weights[i] = (float)(scale * (w.mean + w.sd * next_normal(random)));
+        delays[i] = (float)(w.delayed ? 6 * next_uniform(random) : 0);
+    }
     if (code >= 0)
         code = rv_connection_add(
-        &task->connections[which], task->network, source, target,
-        &(rv_connection_desc){.connectivity = rv_dense(rv_array(weights, size)),
-                              .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)})});
+            &task->connections[which], task->network, source, target,
+            &(rv_connection_desc){.connectivity = {.model = rv_dense(rv_const(0)).model,
+                                                   .weight = rv_array(weights, size),
+                                                   .delay = w.delayed ? rv_array(delays, size) : rv_const(0)},
+                                  .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)}),
+                                  .max_delay_steps = w.delayed ? 8 : 0});
     free(weights);
+    free(delays);
     return code;
 }
 
@@ -70,11 +76,11 @@ static int add_network(training_task *task, uint64_t *random)
                                                        .shape = {d->outputs},
                                                        .neuron = rv_leaky_integrate((rv_li){.readout = readout})});
     if (code >= 0)
-        code = connect(task, 0, task->in, task->hid, 1.2, 1.5, random);
+        code = connect(task, 0, task->in, task->hid, (random_weights){1.2, 1.5, d->delays}, random);
     if (code >= 0)
-        code = connect(task, 1, task->hid, task->hid, 0, 0.5, random);
+        code = connect(task, 1, task->hid, task->hid, (random_weights){0, 0.5, d->delays}, random);
     if (code >= 0)
-        code = connect(task, 2, task->hid, task->out, 0, 2, random);
+        code = connect(task, 2, task->hid, task->out, (random_weights){0, 2, false}, random);
     return code;
 }
 
@@ -127,16 +133,21 @@ void training_task_free(training_task *task)
 
 int training_task_compile(rv_compiled_network **out, const training_task *task, size_t batch_size)
 {
+    const training_task_desc *const d = &task->desc;
+    const rv_connection *const learn_delays[] = {task->connections[0]};
     return rv_compile_eventprop(out, task->network,
-                                &(rv_eventprop_desc){.example_timesteps = task->desc.timesteps,
-                                                     .dt = task->desc.dt,
+                                &(rv_eventprop_desc){.example_timesteps = d->timesteps,
+                                                     .dt = d->dt,
                                                      .batch_size = batch_size,
                                                      .optimiser = rv_adam(1e-2),
-                                                     .reg_lambda_upper = task->desc.regularisation,
-                                                     .reg_lambda_lower = task->desc.regularisation,
+                                                     .reg_lambda_upper = d->regularisation,
+                                                     .reg_lambda_lower = d->regularisation,
                                                      .reg_nu_upper = 3,
-                                                     .schedule = task->desc.schedule,
-                                                     .keep_gradients = !task->desc.forget_gradients});
+                                                     .delay_learn_conns = learn_delays,
+                                                     .num_delay_learn_conns = d->delays ? 1 : 0,
+                                                     .delay_optimiser = rv_adam(0.3),
+                                                     .schedule = d->schedule,
+                                                     .keep_gradients = !d->forget_gradients});
 }
 
 rv_data training_task_data(const training_task *task, const rv_spikes *spikes)
