@@ -38,11 +38,11 @@ int main(void)
         .example_timesteps = 20, .batch_size = 32, .optimiser = rv_adam(0.01)}));
 
     TRY(rv_train(&result, model, &(rv_train_desc){.num_epochs = 10, .data = {
-        .inputs = {{in.population, train.spikes}},
+        .inputs = {{.population = in.population, .spikes = train.spikes}},
         .outputs = {{out.population, train.labels, train.num_examples}}}}));
     rv_result_free(result);
     TRY(rv_evaluate(&result, model, &(rv_evaluate_desc){.data = {
-        .inputs = {{in.population, test.spikes}},
+        .inputs = {{.population = in.population, .spikes = test.spikes}},
         .outputs = {{out.population, test.labels, test.num_examples}}}}));
     TRY(rv_metrics_get(rv_result_metrics(result), "accuracy", &accuracy));
     printf("test accuracy: %.4f\n", accuracy);

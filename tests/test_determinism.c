@@ -47,6 +47,7 @@ static const training_task_desc delayed = {.inputs = 30,
                                            .timesteps = 50,
                                            .spikes_per_input = 4,
                                            .delays = true,
+                                           .learn_delays = true,
                                            .seed = 7};
 
 static const manner base = {.name = "one thread", .threads = 1};

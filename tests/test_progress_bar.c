@@ -10,13 +10,18 @@
 
 #include "callbacks/bar.h"
 
-static const rv_metric_value values[] = {{"out", "loss", 0.1234}, {"out", "accuracy", 0.95671}};
+#define VALUE(output_name, metric_name, x)                                                                             \
+    {                                                                                                                  \
+        .output = output_name, .name = metric_name, .value = x                                                         \
+    }
+
+static const rv_metric_value values[] = {VALUE("out", "loss", 0.1234), VALUE("out", "accuracy", 0.95671)};
 static const rv_metrics metrics = {2, values};
 static const rv_metric_value all_values[] = {
-    {"out", "loss", 0.1234},
-    {"out", "accuracy", 0.95671},
-    {"out", "val_loss", 0.2345},
-    {"out", "val_accuracy", 0.93451},
+    VALUE("out", "loss", 0.1234),
+    VALUE("out", "accuracy", 0.95671),
+    VALUE("out", "val_loss", 0.2345),
+    VALUE("out", "val_accuracy", 0.93451),
 };
 static const rv_metrics all_metrics = {4, all_values};
 
@@ -134,7 +139,7 @@ static void slow_batches_show_seconds_each(void **state)
 static void outputs_are_named_where_there_are_several(void **state)
 {
     (void)state;
-    const rv_metric_value items[] = {{"left", "loss", 1}, {"right", "loss", 2}, {"right", "accuracy", NAN}};
+    const rv_metric_value items[] = {VALUE("left", "loss", 1), VALUE("right", "loss", 2), VALUE("right", "accuracy", NAN)};
     const rv_metrics several = {3, items};
     shows((rv_bar){.description = "Test", .metrics = &several}, 0,
           "Test: 0it [00:00, ?it/s, left.loss=1.0000, right.loss=2.0000, right.accuracy=nan]");
@@ -143,7 +148,7 @@ static void outputs_are_named_where_there_are_several(void **state)
 static void small_and_large_numbers_keep_their_digits(void **state)
 {
     (void)state;
-    const rv_metric_value items[] = {{"o", "a", 0}, {"o", "b", 1.5e-7}, {"o", "c", -123456789.0}, {"o", "d", 99.5}};
+    const rv_metric_value items[] = {VALUE("o", "a", 0), VALUE("o", "b", 1.5e-7), VALUE("o", "c", -123456789.0), VALUE("o", "d", 99.5)};
     const rv_metrics some = {4, items};
     shows((rv_bar){.description = "Test", .metrics = &some}, 0,
           "Test: 0it [00:00, ?it/s, a=0.0000, b=1.500e-07, c=-1.235e+08, d=99.5000]");
@@ -152,7 +157,7 @@ static void small_and_large_numbers_keep_their_digits(void **state)
 static void names_cannot_move_the_cursor(void **state)
 {
     (void)state;
-    const rv_metric_value items[] = {{"o", "\033[2J\nx", 1}};
+    const rv_metric_value items[] = {VALUE("o", "\033[2J\nx", 1)};
     const rv_metrics hostile = {1, items};
     shows((rv_bar){.description = "Test", .metrics = &hostile}, 0, "Test: 0it [00:00, ?it/s, ?[2J?x=1.0000]");
 }
@@ -160,7 +165,7 @@ static void names_cannot_move_the_cursor(void **state)
 static void no_line_is_wider_than_asked_for_nor_ends_inside_a_character(void **state)
 {
     (void)state;
-    const rv_metric_value items[] = {{"ausgäng", "größe", 1}, {"αβγδ", "löss", 2}};
+    const rv_metric_value items[] = {VALUE("ausgäng", "größe", 1), VALUE("αβγδ", "löss", 2)};
     const rv_metrics named = {2, items};
     for (size_t width = 1; width < 2500; width++)
         for (int kind = 0; kind < 8; kind++) {

@@ -46,11 +46,47 @@ typedef struct rv_eventprop_desc {
     rv_optimiser delay_optimiser; /* default Adam with alpha = 0.001 */
     size_t max_spikes;        /* spikes of one neuron in one example; more is an error (RV_ERR_TAPE); default 500 */
     double softmax_temperature; /* > 0; default 1; divides the readout inside the softmax */
+    double ttfs_alpha; /* cross-entropy of first spike times: strength of what pulls the label's first spike forward, in
+                          ms; default 0.01; negative = 0 */
+    bool per_timestep_loss; /* losses are means over the steps of the loss of V(t), whatever the readout; default false;
+                               mean square errors with targets for every step always are */
     rv_schedule schedule;       /* default auto */
     bool keep_gradients;        /* make "Gradient" of every connection readable after each batch; default false */
 } rv_eventprop_desc;
 /* Errors: RV_ERR_NETWORK names the population or connection that EventProp cannot learn, and why. */
 RV_API int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const rv_eventprop_desc *desc);
+
+/* How errors of outputs reach hidden neurons. */
+typedef enum rv_feedback {
+    RV_FEEDBACK_SYMMETRIC = 0, /* through the weights to the outputs, as they are at the time */
+    RV_FEEDBACK_RANDOM,        /* through weights that are drawn once, for every hidden neuron and every output: normal
+                                  with mean 0 and sd 1 / sqrt(number of hidden neurons of the population) */
+} rv_feedback;
+
+/* mlGeNN: EPropCompiler. Eligibility of synapses times a learning signal of their target (Bellec et al. 2020), for
+ * LeakyIntegrateFire and AdaptiveLeakyIntegrateFire neurons and LeakyIntegrate outputs with Delta synapses. Losses:
+ * SparseCategoricalCrossentropy, in every timestep, with readouts of softmax(V), and MeanSquareError of V with targets
+ * for every timestep. Every connection learns. It costs what EventProp costs: nothing is kept per synapse. */
+typedef struct rv_eprop_desc {
+    size_t example_timesteps; /* steps of one example, >= 1; required */
+    double dt;                /* ms, > 0; default 1 */
+    size_t batch_size;        /* examples over which DeltaG is averaged for one step of the optimiser; default 1 */
+    rv_optimiser optimiser;   /* of weights and biases; default Adam with alpha = 0.001 */
+    double tau_reg;           /* ms, > 0: time constant of FAvg, a neuron's running mean of spikes; default 500 */
+    double c_reg;             /* >= 0: strength with which FAvg is drawn to f_target; default 0.001 */
+    double f_target;          /* Hz, >= 0; default 10 */
+    bool c_reg_given;         /* makes c_reg = 0 expressible */
+    bool f_target_given;      /* and f_target = 0 */
+    rv_flag train_output_bias; /* the outputs' biases learn too; default on */
+    rv_feedback feedback;      /* default symmetric: every hidden population must then be connected to an output */
+    bool online;               /* keep the traces of every synapse and update them in every step, as published: the same
+                                  sums but for rounding, at a cost of synapses x timesteps; default false */
+    rv_schedule schedule;      /* default auto; slots if online */
+    bool keep_gradients;       /* make "DeltaG" of every connection and "DeltaBias" of every output readable after each
+                                  batch; default false */
+} rv_eprop_desc;
+/* Errors: RV_ERR_NETWORK names the population or connection that e-prop cannot learn, and why. */
+RV_API int rv_compile_eprop(rv_compiled_network **out, rv_network *network, const rv_eprop_desc *desc);
 
 RV_API void rv_compiled_network_free(rv_compiled_network *model);
 

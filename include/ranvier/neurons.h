@@ -26,6 +26,33 @@ typedef struct rv_neuron {
 /* Spikes given as data (mlGeNN: SpikeInput). */
 RV_API rv_neuron rv_spike_input(void);
 
+/* All other inputs are given values, `input_frames` numbers per neuron and example. In timestep t they are shown frame
+ * min(floor(t / input_frame_timesteps), input_frames - 1); one frame is a static input. */
+typedef struct rv_input_frames {
+    size_t input_frames;          /* >= 1; default 1 */
+    size_t input_frame_timesteps; /* timesteps of each frame, >= 1; default 1 */
+} rv_input_frames;
+
+/* Random spikes (mlGeNN: PoissonInput): where the value x, in spikes per ms, is > 0, a neuron fires in each step with
+ * probability 1 - exp(-x dt). signed_spikes (default off): where x is < 0, negatively, with probability 1 - exp(x dt);
+ * negative spikes send minus the weight. Random numbers belong to seed, population, epoch, example, step and neuron. */
+RV_API rv_neuron rv_poisson_input(rv_flag signed_spikes, rv_input_frames frames);
+
+/* A spike in every step in which the value is > 0 (mlGeNN: BinarySpikeInput); signed_spikes (default off): a negative
+ * one where it is < 0. */
+RV_API rv_neuron rv_binary_spike_input(rv_flag signed_spikes, rv_input_frames frames);
+
+/* Integrate-and-fire (mlGeNN: IntegrateFire): V <- V + Isyn; spike where V >= v_thresh, then V <- v_reset. */
+typedef struct rv_if {
+    rv_value v_thresh;  /* firing threshold; default 1 */
+    rv_value v_reset;   /* reset voltage; default 0 */
+    rv_value v;         /* voltage at the start of every example; default 0 */
+    rv_readout readout; /* of an output population; default none */
+} rv_if;
+RV_API rv_neuron rv_integrate_fire(rv_if p);
+/* The same with the frame's values in place of Isyn (mlGeNN: IntegrateFireInput). */
+RV_API rv_neuron rv_integrate_fire_input(rv_if p, rv_input_frames frames);
+
 /* Leaky integrate-and-fire (mlGeNN: LeakyIntegrateFire):
  *   V <- alpha V + (1 - alpha) Isyn  (scale_i), else alpha V + Isyn;  alpha = exp(-dt / tau_mem)
  *   spike where V >= v_thresh and not refractory; then V <- v_reset, or V - (v_thresh - v_reset) (relative_reset). */
@@ -41,6 +68,25 @@ typedef struct rv_lif {
     rv_readout readout;              /* of an output population; default none */
 } rv_lif;
 RV_API rv_neuron rv_leaky_integrate_fire(rv_lif p);
+/* The same with the frame's values in place of Isyn (mlGeNN: LeakyIntegrateFireInput). */
+RV_API rv_neuron rv_leaky_integrate_fire_input(rv_lif p, rv_input_frames frames);
+
+/* Adaptive leaky integrate-and-fire (mlGeNN: AdaptiveLeakyIntegrateFire): as LeakyIntegrateFire without scale_i, and with
+ * the threshold v_thresh + beta A;  A <- A exp(-dt / tau_adapt) before the test, A <- A + 1 on a spike. */
+typedef struct rv_alif {
+    rv_value v_thresh;   /* firing threshold at rest; default 1 */
+    rv_value v_reset;    /* reset voltage; default 0 */
+    rv_value v;          /* voltage at the start of every example; default 0 */
+    rv_value a;          /* adaptation at the start of every example; default 0 */
+    rv_value beta;       /* what a unit of adaptation adds to the threshold; default 0.0174 */
+    rv_value tau_mem;    /* ms, > 0; default 20 */
+    rv_value tau_refrac; /* ms, >= 0; default 0 = none */
+    rv_value tau_adapt;  /* ms, > 0; default 2000 */
+    rv_flag relative_reset;          /* default on; EventProp's defaults: off */
+    rv_flag integrate_during_refrac; /* default on; EventProp's defaults: off */
+    rv_readout readout;              /* of an output population; default none */
+} rv_alif;
+RV_API rv_neuron rv_adaptive_leaky_integrate_fire(rv_alif p);
 
 /* Leaky integrator (mlGeNN: LeakyIntegrate): V <- alpha V + [(1 - alpha)] Isyn + bias. Never spikes. */
 typedef struct rv_li {
@@ -87,6 +133,13 @@ RV_API const rv_neuron_model *rv_neuron_model_at(int index);
 RV_API const rv_synapse_model *rv_synapse_model_at(int index);
 RV_API const char *rv_neuron_model_name(const rv_neuron_model *model);
 RV_API const char *rv_synapse_model_name(const rv_synapse_model *model);
+/* What a population of the model is driven by: connections, or data, and then of which kind. */
+typedef enum rv_fed {
+    RV_FED_BY_CONNECTIONS = 0,
+    RV_FED_SPIKES,
+    RV_FED_VALUES,
+} rv_fed;
+RV_API rv_fed rv_neuron_model_fed(const rv_neuron_model *model);
 /* The parameter table; *num rows. */
 RV_API const rv_param *rv_neuron_model_params(const rv_neuron_model *model, int *num);
 RV_API const rv_param *rv_synapse_model_params(const rv_synapse_model *model, int *num);

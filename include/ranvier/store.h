@@ -53,11 +53,37 @@ typedef struct rv_serialiser {
                      const rv_ndarray *array);
     /* *out is owned by the caller. RV_ERR_CHECKPOINT where there is no such array. */
     int (*deserialise)(void *user, rv_context *context, const char *const *keys, size_t num_keys, rv_ndarray *out);
+
+    /* OPTIONAL, for checkpoints of several arrays, whose keys all begin with these: */
+    /* before the first is written: what was there under these keys is not valid any more; */
+    int (*begin)(void *user, rv_context *context, const char *const *keys, size_t num_keys);
+    /* after the last one: names (num_names) are their other keys, joined with '-'; */
+    int (*commit)(void *user, rv_context *context, const char *const *keys, size_t num_keys, const char *const *names,
+                  size_t num_names);
+    /* before the first is read: RV_ERR_CHECKPOINT unless all of them are there, as they were written. */
+    int (*verify)(void *user, rv_context *context, const char *const *keys, size_t num_keys);
 } rv_serialiser;
 
 /* mlGeNN's Numpy serialiser: `folder/<key>-<key>-....npy`; the folder is made when first written to. `folder` must
- * outlive the serialiser (it is its user pointer). */
+ * outlive the serialiser (it is its user pointer). A checkpoint is whole or not there: its sizes and checksums are in
+ * `<key>-manifest.json`, renamed last, and it is only read if its files agree with that. As first key "latest" and
+ * "best" are read as the checkpoints that they mark. */
 RV_API rv_serialiser rv_numpy_serialiser(const char *folder);
+/* The same for folders of mlGeNN, which have no manifests. */
+RV_API rv_serialiser rv_foreign_numpy_serialiser(const char *folder);
+
+/* ---- state --------------------------------------------------------------------------------------------------------- */
+
+/* What a run, and each of its callbacks, keeps through a kill and resume: named arrays. Callbacks are handed one in
+ * their hooks save and load, in which they have names of their own. */
+typedef struct rv_state rv_state;
+
+/* Copies `size` elements. Errors: RV_ERR_NAME if there is one of this name. */
+RV_API int rv_state_put(rv_state *state, const char *name, rv_dtype dtype, const void *data, size_t size);
+/* Copies them back. Errors: RV_ERR_CHECKPOINT unless there is one of this name, type and size. */
+RV_API int rv_state_get(rv_state *state, const char *name, rv_dtype dtype, void *data, size_t size);
+/* Number of elements. Errors: RV_ERR_CHECKPOINT. */
+RV_API int rv_state_size(rv_state *state, const char *name, size_t *size);
 
 #ifdef __cplusplus
 }

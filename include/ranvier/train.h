@@ -2,6 +2,7 @@
 #ifndef RANVIER_TRAIN_H
 #define RANVIER_TRAIN_H
 
+#include <ranvier/communicate.h>
 #include <ranvier/compile.h>
 #include <ranvier/outputs.h>
 
@@ -14,20 +15,25 @@ extern "C" {
 
 /* ---- data --------------------------------------------------------------------------------------------------------- */
 
-/* What an input population is fed. */
+/* What an input population is fed: spikes, if it is a SpikeInput, else values. Borrowed until the run is freed. */
 typedef struct rv_input {
-    const rv_population *population; /* a SpikeInput; NULL ends the list */
-    const rv_spikes *spikes;         /* one train per example; borrowed until the run is freed */
+    const rv_population *population; /* an input; NULL ends the list */
+    const rv_spikes *spikes;         /* one train per example */
+    const float *values;             /* (examples, input_frames, size of the population), finite */
+    size_t num_values;               /* numbers in values */
 } rv_input;
 
-/* What an output population is held against. */
+/* What an output population is held against: labels for a classification, targets for a regression, both if loss and
+ * metrics differ in what they need, neither for rv_predict. Borrowed until the run is freed. */
 typedef struct rv_output {
     const rv_population *population; /* has a readout; NULL ends the list */
-    const int32_t *labels;           /* (num_labels) class of each example; borrowed until the run is freed; may be NULL
-                                        for rv_predict */
+    const int32_t *labels;           /* (num_labels) class of each example */
     size_t num_labels;
-    rv_loss loss;                      /* default sparse categorical cross-entropy */
-    rv_metric metrics[RV_MAX_METRICS]; /* NULL-terminated; none = sparse categorical accuracy */
+    const float *targets; /* (examples, n) for the readout, or (examples, T, n) for V after every step; finite */
+    size_t num_targets;   /* numbers in targets */
+    rv_loss loss;         /* default sparse categorical cross-entropy; mean square error if there are only targets */
+    rv_metric metrics[RV_MAX_METRICS]; /* ends at the first zeroed one; default: sparse categorical accuracy; mean
+                                          square error if the loss needs targets */
 } rv_output;
 
 /* A caller's iterator: fills the inputs' and outputs' data pointers for the next batch (populations, losses and
@@ -38,7 +44,7 @@ typedef int (*rv_next_batch_fn)(void *user, size_t batch, rv_input *inputs, rv_o
 typedef struct rv_data {
     rv_input inputs[RV_MAX_PORTS];
     rv_output outputs[RV_MAX_PORTS];
-    rv_next_batch_fn next_batch; /* set: the data come batch by batch, spikes and labels above are not used */
+    rv_next_batch_fn next_batch; /* set: the data come batch by batch, what is set above is not used */
     void *next_batch_user;
 } rv_data;
 
@@ -86,6 +92,10 @@ typedef struct rv_metric_value {
     const char *output; /* name of the output population */
     const char *name;   /* "loss", "accuracy", "val_loss", ... */
     double value;       /* mean over the examples so far in this epoch; NaN before the first */
+    const double *sums; /* (num_sums) of a metric that has many, as the confusion matrix; NULL for others */
+    size_t num_sums;
+    const char *label; /* what it is called where it is shown, saved and monitored: "loss", or "<output>.loss" where
+                          there are several outputs; "<population>.rate" of a quantity that a callback added */
 } rv_metric_value;
 
 typedef struct rv_metrics {
@@ -93,7 +103,7 @@ typedef struct rv_metrics {
     const rv_metric_value *items;
 } rv_metrics;
 
-/* Finds "loss", "accuracy", "val_loss", or "<output>.<name>" where there are several outputs.
+/* Finds "loss", "accuracy", "val_loss", or "<output>.<name>", which is clear also where there are several outputs.
  * Returns 0, or RV_ERR_NAME. */
 RV_API int rv_metrics_get(const rv_metrics *metrics, const char *name, double *value);
 
@@ -130,6 +140,17 @@ typedef struct rv_callback {
      * must stay valid until destroy, which then comes when the result is freed. */
     int (*get_data)(void *user, const char **key, const rv_entries **entries);
 
+    /* OPTIONAL: called once when a training run is going to end early, after all callbacks have seen the event in which
+     * that was decided, and before on_epoch_end where it was in the middle of an epoch. */
+    int (*on_stop)(void *user);
+    /* OPTIONAL: what must survive a kill, so that a resumed run goes on as if it had never stopped. save is called
+     * between batches or epochs, once all callbacks have seen the last event; load when a run that resumes is prepared,
+     * after set_first. on_train_begin comes after it; on_epoch_begin of an epoch that had begun does not come again,
+     * but a validation in which the run stopped is repeated from its on_epoch_begin. What was written to files behind
+     * the saved position is to be cut off. */
+    int (*save)(void *user, rv_state *state);
+    int (*load)(void *user, rv_state *state);
+
     union {
         uint64_t aligned[RV_CALLBACK_CONFIG / 8];
         unsigned char bytes[RV_CALLBACK_CONFIG];
@@ -154,6 +175,24 @@ RV_API size_t rv_run_batch_example(const rv_run *run, size_t index);
  * (fewer than num_examples where validation_split holds some back); NULL with an iterator. */
 RV_API const uint32_t *rv_run_order(const rv_run *run);
 RV_API size_t rv_run_num_members(const rv_run *run);
+/* Rank of this process, see communicate.h: what writes files or to the terminal does so on rank 0 only. Recorded entries
+ * of all examples are on rank 0; other ranks have those of the examples they swept. */
+RV_API int rv_run_rank(const rv_run *run);
+
+/* ---- quantities: what is monitored, shown and logged by name --------------------------------------------------------- */
+
+/* A number that a callback adds to the metrics: "<population>.<name>", "<population>.val_<name>" from a validation's
+ * list. It is NaN at the start of every epoch until it is set. In set_params only. */
+typedef struct rv_quantity rv_quantity;
+RV_API int rv_quantity_add(rv_quantity **out, rv_run *run, const rv_population *population, const char *name);
+RV_API void rv_quantity_set(rv_quantity *quantity, double value);
+
+/* A quantity that a callback watches, whoever makes it: "loss", "val_accuracy", "<output>.loss", "<population>.rate".
+ * Asked for in set_params. A name that there is not, or that several outputs have, is an error when all callbacks are
+ * set up (RV_ERR_NAME, which lists those that there are). */
+typedef struct rv_monitor rv_monitor;
+RV_API int rv_monitor_add(rv_monitor **out, rv_run *run, const char *name);
+RV_API double rv_monitor_value(const rv_monitor *monitor); /* as of now; NaN while it is not known */
 
 /* ---- probes: how callbacks read what happens inside ------------------------------------------------------------------ */
 

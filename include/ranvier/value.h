@@ -70,6 +70,7 @@ typedef enum rv_param_kind {
     RV_PARAM_VALUE = 0, /* one number per neuron: constant, array or initializer */
     RV_PARAM_SCALAR,    /* one number for all */
     RV_PARAM_FLAG,      /* yes or no */
+    RV_PARAM_COUNT,     /* one whole number for all */
 } rv_param_kind;
 
 /* One row of a model's table of parameters. It drives validation, the experiment file's keys, help, recording by

@@ -14,6 +14,8 @@ typedef enum rv_random_purpose {
     RV_RANDOM_GENERATOR = 4,   /* object = which generator, a = its seed, b = draw */
     RV_RANDOM_TRANSFORM = 5,   /* a = epoch, b = example */
     RV_RANDOM_SPLIT = 6,       /* b = position */
+    RV_RANDOM_NEURON = 7,      /* object = population, a = epoch, b = example: a key, of which a = step, b = neuron / 4 */
+    RV_RANDOM_FEEDBACK = 10,   /* object = hidden population, a = output population, b = element */
 } rv_random_purpose;
 
 /* The key of one purpose and object: the first half of rv_random, for loops over a and b. */

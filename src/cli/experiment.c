@@ -132,7 +132,7 @@ int experiment_open(experiment *out, const char *operand, const options *given)
     if (!status)
         status = network_section_read(&out->network, table.network, out->context, defaults, out->folder);
     if (!status)
-        status = outputs_section_read(&out->outputs, table.outputs, &out->network);
+        status = outputs_section_read(&out->outputs, table.outputs, &out->network, out->context);
     if (!status)
         status = compiler_section_read(&out->compiler, table.compiler, out->context);
     if (!status)

@@ -24,7 +24,7 @@ static void fill_outputs(node *where, const network_section *network)
     }
 }
 
-static int read_metrics(const node *list, rv_metric metrics[RV_MAX_METRICS])
+static int read_metrics(const node *list, rv_metric metrics[RV_MAX_METRICS], rv_context *context)
 {
     size_t num = 0;
     int status = schema_expect(list, NODE_LIST);
@@ -33,13 +33,13 @@ static int read_metrics(const node *list, rv_metric metrics[RV_MAX_METRICS])
         if (num == RV_MAX_METRICS)
             return fault_at(child, "an output must not have more than %d metrics", RV_MAX_METRICS);
         status = schema_text(child, &name);
-        if (!status && !(metrics[num++] = rv_metric_by_name(name)))
-            status = fault_at(child, "unknown metric '%s'", name);
+        if (!status && rv_metric_by_name(&metrics[num++], context, name) < 0)
+            status = fault_at(child, "%s", rv_last_error(context));
     }
     return status;
 }
 
-static int read_output(rv_output *out, node *where, const network_section *network)
+static int read_output(rv_output *out, node *where, const network_section *network, rv_context *context)
 {
     output_table table = {0};
     int status = schema_read(where, &KEY_PART(output_keys, &table), 1);
@@ -50,13 +50,12 @@ static int read_output(rv_output *out, node *where, const network_section *netwo
         return STATUS_FAILED;
     if (!rv_population_neuron(out->population)->readout)
         return fault_at(where, "population '%s' is an output, so its neuron needs a readout", where->key);
-    out->loss = rv_loss_by_name(table.loss);
-    if (!out->loss)
-        return fault_at(node_find(where, "loss"), "unknown loss '%s'", table.loss);
-    return read_metrics(table.metrics, out->metrics);
+    if (rv_loss_by_name(&out->loss, context, table.loss) < 0)
+        return fault_at(node_find(where, "loss"), "%s", rv_last_error(context));
+    return read_metrics(table.metrics, out->metrics, context);
 }
 
-int outputs_section_read(outputs_section *out, node *where, const network_section *network)
+int outputs_section_read(outputs_section *out, node *where, const network_section *network, rv_context *context)
 {
     *out = (outputs_section){0};
     int status = schema_expect(where, NODE_TABLE);
@@ -67,7 +66,7 @@ int outputs_section_read(outputs_section *out, node *where, const network_sectio
     for (node *child = where->first; child && !status; child = child->next) {
         if (out->num == RV_MAX_PORTS)
             return fault_at(child, "there must not be more than %d outputs", RV_MAX_PORTS);
-        status = read_output(&out->items[out->num++], child, network);
+        status = read_output(&out->items[out->num++], child, network, context);
     }
     return status;
 }

@@ -13,6 +13,6 @@ extern const key output_keys[];
 extern const size_t num_output_keys;
 
 /* A table by name of population; where it is empty, every population with a readout is filled in. */
-int outputs_section_read(outputs_section *out, node *where, const network_section *network);
+int outputs_section_read(outputs_section *out, node *where, const network_section *network, rv_context *context);
 
 #endif

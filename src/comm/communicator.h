@@ -20,7 +20,7 @@ static inline int rv_comm_rank(const rv_context *context)
 /* The rank that owns leaf `leaf` of num_leaves: whole runs of leaves each, as even as can be. */
 static inline int rv_comm_owner(const rv_context *context, size_t leaf, size_t num_leaves)
 {
-    return (int)(((leaf + 1) * (size_t)rv_comm_size(context) - 1) / num_leaves);
+    return (int)(leaf * (size_t)rv_comm_size(context) / num_leaves);
 }
 
 int rv_comm_send(rv_context *context, int to, const void *data, size_t bytes);

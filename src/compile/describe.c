@@ -70,7 +70,7 @@ int rv_compiled_network_describe(char **out, const rv_compiled_network *model)
     for (uint32_t i = 0; i < model->num_connections; i++)
         describe_connection(&t, model, &model->connections[i]);
     if (model->compiler == RV_COMPILER_EVENTPROP) {
-        const rv_optimiser *optimiser = &model->eventprop.optimiser;
+        const rv_optimiser *optimiser = &model->learning.optimiser;
         say(&t, "optimiser: %s", rv_optimiser_name(optimiser));
         for (int i = 0; rv_optimiser_param_name(optimiser, i); i++)
             say(&t, "%s %s %g", i ? "," : "", rv_optimiser_param_name(optimiser, i), optimiser->param[i]);

@@ -12,7 +12,7 @@
 #include "compile/plan.h"
 
 #define DEFAULT_MAX_SPIKES 500
-#define ROWS_MAX_BYTES (32U << 20) /* adjoints of a batch that still stream well from the last-level cache */
+#define DEFAULT_TTFS_ALPHA 0.01
 
 /* (exp(x) - 1) / x */
 static double expm1_over(double x)
@@ -40,22 +40,30 @@ void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *p)
     }
 }
 
+static bool has_rule(rv_readout readout, bool spikes)
+{
+    return spikes ? readout->kick != NULL : readout->constant_drive || readout->drive;
+}
+
 static int check_population(rv_compiled_network *model, const rv_plan_population *p)
 {
     const char *name = p->population->name;
     const rv_neuron_model *neuron = p->model;
+    if (neuron->is_input && p->readout)
+        return rv_fail(model->context, RV_ERR_NETWORK, "population '%s': EventProp cannot learn from an input's readout",
+                       name);
     if (neuron->is_input)
         return RV_OK;
     if (!neuron->ops(model->context->isa)->adjoint)
         return rv_fail(model->context, RV_ERR_NETWORK, "population '%s': EventProp cannot train %s neurons", name,
                        neuron->name);
-    if (p->readout && neuron->spikes)
+    if (p->readout && !has_rule(p->readout, neuron->spikes))
+        return rv_fail(model->context, RV_ERR_NETWORK, "population '%s': EventProp has no rule for readout %s of %s",
+                       name, p->readout->name, neuron->name);
+    if (p->readout && neuron->spikes && model->learning.per_timestep_loss)
         return rv_fail(model->context, RV_ERR_NETWORK,
-                       "population '%s': EventProp needs an output that does not spike (LeakyIntegrate), got %s", name,
-                       neuron->name);
-    if (p->readout && !p->readout->constant_drive && !p->readout->drive)
-        return rv_fail(model->context, RV_ERR_NETWORK, "population '%s': EventProp has no rule for readout %s", name,
-                       p->readout->name);
+                       "population '%s': per_timestep_loss needs an output that does not spike (LeakyIntegrate), got %s",
+                       name, neuron->name);
     for (uint32_t g = 0; g < p->num_groups; g++)
         if (p->groups[g].model->tau < 0)
             return rv_fail(model->context, RV_ERR_NETWORK,
@@ -68,9 +76,23 @@ static int check_population(rv_compiled_network *model, const rv_plan_population
     return RV_OK;
 }
 
+static int check_connection(rv_compiled_network *model, const rv_plan_connection *c)
+{
+    if (!c->delays || !model->populations[c->source].is_signed)
+        return RV_OK;
+    return rv_fail(model->context, RV_ERR_UNSUPPORTED,
+                   "connection '%s': EventProp cannot learn weights of signed spikes with a delay per synapse",
+                   c->connection->name);
+}
+
 static int check_network(rv_compiled_network *model)
 {
     bool has_output = false;
+    for (uint32_t i = 0; i < model->num_connections; i++) {
+        const int error = check_connection(model, &model->connections[i]);
+        if (error)
+            return error;
+    }
     for (uint32_t i = 0; i < model->num_populations; i++) {
         has_output |= model->populations[i].readout != NULL;
         const int error = check_population(model, &model->populations[i]);
@@ -90,25 +112,18 @@ static int check_number(rv_context *context, const char *name, double x, bool op
 
 static int check_options(rv_compiled_network *model)
 {
-    rv_eventprop_desc *d = &model->eventprop;
+    const rv_eventprop_desc *d = &model->eventprop;
     rv_context *context = model->context;
-    if (d->softmax_temperature == 0)
-        d->softmax_temperature = 1;
-    if (!d->max_spikes)
-        d->max_spikes = DEFAULT_MAX_SPIKES;
     int error = check_number(context, "reg_lambda_upper", d->reg_lambda_upper, false);
     if (!error)
         error = check_number(context, "reg_lambda_lower", d->reg_lambda_lower, false);
     if (!error)
         error = check_number(context, "reg_nu_upper", d->reg_nu_upper, false);
     if (!error)
-        error = check_number(context, "softmax_temperature", d->softmax_temperature, true);
-    if (!error && d->schedule > RV_SCHEDULE_ROWS)
-        error = rv_fail(context, RV_ERR_VALUE, "EventProp: schedule must be one of rv_schedule, got %d",
-                        (int)d->schedule);
+        error = check_number(context, "softmax_temperature", model->learning.softmax_temperature, true);
     if (!error)
-        error = rv_optimiser_resolve(context, &d->optimiser, "EventProp: optimiser");
-    return error ? error : rv_optimiser_resolve(context, &d->delay_optimiser, "EventProp: delay_optimiser");
+        error = check_number(context, "ttfs_alpha", model->learning.ttfs_alpha, false);
+    return error ? error : rv_plan_learning_options(model);
 }
 
 /* ---- memory of learning ---- */
@@ -154,36 +169,6 @@ static int plan_population(rv_compiled_network *model, rv_plan_population *p)
     return RV_OK;
 }
 
-static int plan_parameter(rv_compiled_network *model, const rv_plan_connection *c, rv_plan_parameter *p,
-                          const rv_optimiser *optimiser, bool slots)
-{
-    const size_t num_rows = c->links.num_rows, size = num_rows * c->links.stride;
-    size_t slots_size;
-    for (int i = 0; i < rv_optimiser_model_of(optimiser)->num_moments; i++)
-        if (!(p->moment[i] = new_floats(model, size)))
-            return RV_ERR_MEMORY;
-    if (model->eventprop.keep_gradients && !(p->gradient = new_floats(model, size)))
-        return RV_ERR_MEMORY;
-    if (!(p->moving = rv_arena_alloc(model->arena, num_rows, 1)))
-        return RV_ERR_MEMORY;
-    if (!slots)
-        return RV_OK;
-    if (!rv_multiply(size, model->num_leaves, &slots_size))
-        return rv_fail(model->context, RV_ERR_MEMORY, "connection '%s': too many weights", c->connection->name);
-    p->slots = new_floats(model, slots_size);
-    p->touched = rv_arena_alloc(model->arena, model->num_leaves * num_rows, 1);
-    return p->slots && p->touched ? RV_OK : RV_ERR_MEMORY;
-}
-
-static int plan_connection(rv_compiled_network *model, rv_plan_connection *c)
-{
-    model->populations[c->source].has_outgoing = true;
-    int error = plan_parameter(model, c, &c->weight, &model->eventprop.optimiser, !model->rows);
-    if (!error && c->delay_parameter.value)
-        error = plan_parameter(model, c, &c->delay_parameter, &model->eventprop.delay_optimiser, true);
-    return error;
-}
-
 /* ---- learnt delays ---- */
 
 /* Every synapse gets a delay of its own, even where all start alike. */
@@ -227,71 +212,36 @@ static int plan_delays(rv_compiled_network *model)
             return error;
     }
     model->eventprop.delay_learn_conns = NULL;
-    for (uint32_t i = 0; i < model->num_connections; i++)
-        if (model->connections[i].max_delay > model->max_delay)
-            model->max_delay = model->connections[i].max_delay;
-    if (model->max_delay > model->num_steps)
-        model->max_delay = model->num_steps;
-    return rv_plan_pending(model);
-}
-
-/* The sum's leaves: a power of two that depends on the batch alone. */
-static size_t count_leaves(size_t batch_size)
-{
-    size_t leaves = 1;
-    while (leaves * 2 <= RV_MAX_LEAVES && leaves * 2 <= batch_size)
-        leaves *= 2;
-    return leaves;
-}
-
-static bool can_use_rows(const rv_compiled_network *model)
-{
-    for (uint32_t i = 0; i < model->num_connections; i++)
-        if (model->connections[i].delays || !model->connections[i].ops->row_sum)
-            return false;
-    return true;
-}
-
-static bool choose_rows(const rv_compiled_network *model)
-{
-    if (!can_use_rows(model))
-        return false;
-    if (model->eventprop.schedule != RV_SCHEDULE_AUTO)
-        return model->eventprop.schedule == RV_SCHEDULE_ROWS;
-    const double bytes =
-        (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1 + model->max_delay) *
-                         (double)model->batch_size;
-    return bytes <= ROWS_MAX_BYTES;
+    return RV_OK;
 }
 
 static int plan_learning(rv_compiled_network *model)
 {
     int error = plan_delays(model);
-    if (error)
-        return error;
-    for (uint32_t i = 0; i < model->num_populations; i++) {
+    for (uint32_t i = 0; !error && i < model->num_populations; i++)
         error = plan_population(model, &model->populations[i]);
-        if (error)
-            return error;
-    }
-    model->num_leaves = count_leaves(model->batch_size);
-    model->rows = choose_rows(model);
-    for (uint32_t i = 0; i < model->num_connections; i++) {
-        error = plan_connection(model, &model->connections[i]);
-        if (error)
-            return error;
-    }
-    rv_optimiser_model_of(&model->eventprop.optimiser)->begin(&model->optimiser_state);
-    rv_optimiser_model_of(&model->eventprop.delay_optimiser)->begin(&model->delay_optimiser_state);
-    return RV_OK;
+    return error ? error : rv_plan_learning(model);
 }
+
+static const rv_rule rule = {.name = "EventProp", .gradient = "Gradient", .meets = 1};
 
 int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const rv_eventprop_desc *desc)
 {
     int error = rv_plan_build(out, network, RV_COMPILER_EVENTPROP, desc->example_timesteps,
                               desc->dt == 0 ? 1 : desc->dt, desc->batch_size ? desc->batch_size : 1);
     if (!error) {
+        (*out)->rule = &rule;
         (*out)->eventprop = *desc;
+        (*out)->learning = (rv_learning){
+            .optimiser = desc->optimiser,
+            .delay_optimiser = desc->delay_optimiser,
+            .max_spikes = desc->max_spikes ? desc->max_spikes : DEFAULT_MAX_SPIKES,
+            .softmax_temperature = desc->softmax_temperature == 0 ? 1 : desc->softmax_temperature,
+            .ttfs_alpha = desc->ttfs_alpha == 0 ? DEFAULT_TTFS_ALPHA : desc->ttfs_alpha < 0 ? 0 : desc->ttfs_alpha,
+            .per_timestep_loss = desc->per_timestep_loss,
+            .schedule = desc->schedule,
+            .keep_gradients = desc->keep_gradients,
+        };
         error = check_options(*out);
     }
     if (!error)

@@ -32,7 +32,7 @@ static int fill_params(rv_compiled_network *model, float **param, const rv_param
                        const rv_value *values, uint32_t object, size_t n, const char *what)
 {
     for (int i = 0; i < num; i++) {
-        if (!(param[i] = new_floats(model, n)))
+        if (!(param[i] = new_floats(model, rv_pad(n))))
             return RV_ERR_MEMORY;
         const int error = rv_param_fill(model->context, &table[i], &values[i], model->network->defaults, object,
                                         (uint32_t)i, param[i], n, what);
@@ -43,6 +43,22 @@ static int fill_params(rv_compiled_network *model, float **param, const rv_param
 }
 
 /* ---- populations ---- */
+
+/* Where an input's values are shown, frame after frame. */
+static int build_input(rv_compiled_network *model, rv_plan_population *p)
+{
+    p->input = RV_NONE;
+    if (!p->model->takes_values)
+        return RV_OK;
+    p->num_frames = (uint32_t)p->param[p->model->frames][0];
+    p->frame_steps = (uint32_t)p->param[p->model->frames + 1][0];
+    p->input = take(&model->block_size, p->n_pad);
+    if (!(p->input_scale = new_floats(model, p->n_pad)))
+        return RV_ERR_MEMORY;
+    for (size_t j = 0; j < p->n; j++)
+        p->input_scale[j] = 1;
+    return RV_OK;
+}
 
 static int build_population(rv_compiled_network *model, rv_plan_population *p, const rv_population *population)
 {
@@ -66,8 +82,13 @@ static int build_population(rv_compiled_network *model, rv_plan_population *p, c
         for (uint32_t t = 0; t < model->num_steps; t++)
             p->readout_weight[t] = (float)p->readout->weight(t, model->num_steps);
     }
-    return fill_params(model, p->param, p->model->params, p->model->num_params, population->neuron.value,
-                       rv_population_object(population), p->n, rv_population_what(population, what, sizeof what));
+    const int error =
+        fill_params(model, p->param, p->model->params, p->model->num_params, population->neuron.value,
+                    rv_population_object(population), p->n, rv_population_what(population, what, sizeof what));
+    if (error)
+        return error;
+    p->is_signed = p->model->is_signed && p->model->is_signed((const float *const *)p->param);
+    return build_input(model, p);
 }
 
 static bool same_synapse(const rv_plan_group *group, const rv_synapse_model *model, float *const *param, size_t n)
@@ -266,18 +287,24 @@ static int build_connections(rv_compiled_network *model)
 void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population *p)
 {
     const rv_neuron_model *neuron = p->model;
-    if (neuron->is_input)
+    if (!neuron->ops)
         return;
     for (int c = 0; c < neuron->num_coeffs; c++)
         for (size_t j = p->n; j < p->n_pad; j++)
             p->coeff[c][j] = neuron->padding ? neuron->padding(c) : 0.0F;
-    neuron->coefficients(p->coeff, (const float *const *)p->param, p->n, model->dt);
+    if (neuron->coefficients)
+        neuron->coefficients(p->coeff, (const float *const *)p->param, p->n, model->dt);
     for (uint32_t g = 0; g < p->num_groups; g++) {
         rv_plan_group *group = &p->groups[g];
         group->model->coefficients(group->beta, group->scale, (const float *const *)group->param, p->n, model->dt);
     }
-    const int variant = neuron->variant((const float *const *)p->param, p->n, p->num_groups);
-    p->forward = neuron->ops(model->context->isa)->forward[variant];
+    const size_t num_groups = neuron->takes_values ? 1 : p->num_groups;
+    const int variant = neuron->variant ? neuron->variant((const float *const *)p->param, p->n, num_groups) : 0;
+    const rv_neuron_ops *ops = neuron->ops(model->context->isa);
+    p->forward = ops->forward[variant];
+    p->begin_frame = ops->begin_frame;
+    if (model->compiler == RV_COMPILER_EPROP && !neuron->is_input)
+        p->eprop.forward = ops->eprop_forward[variant];
     set_initial_state(model, p);
 }
 
@@ -303,6 +330,15 @@ static int build(rv_compiled_network *model)
     for (uint32_t i = 0; i < model->num_populations; i++)
         rv_plan_update_coefficients(model, &model->populations[i]);
     return RV_OK;
+}
+
+/* The leaves of a batch's sums, which threads and ranks share: a power of two that depends on the batch alone. */
+static size_t count_leaves(size_t batch_size)
+{
+    size_t leaves = 1;
+    while (leaves * 2 <= RV_MAX_LEAVES && leaves * 2 <= batch_size)
+        leaves *= 2;
+    return leaves;
 }
 
 static int check_options(rv_network *network, size_t example_timesteps, double dt, size_t batch_size)
@@ -338,6 +374,7 @@ int rv_plan_build(rv_compiled_network **out, rv_network *network, rv_compiler co
     model->num_steps = (uint32_t)example_timesteps;
     model->dt = dt;
     model->batch_size = batch_size;
+    model->num_leaves = count_leaves(batch_size);
     *out = model;
     error = rv_arena_create(&model->arena, network->context, 0, "compiled network");
     return error ? error : build(model);

@@ -47,6 +47,29 @@ typedef struct rv_plan_parameter {
     float *moment[RV_MAX_MOMENTS];
 } rv_plan_parameter;
 
+/* What the online form of e-prop keeps of every synapse. */
+typedef enum rv_trace { RV_TRACE_Z_FILTER, RV_TRACE_E_FILTERED, RV_TRACE_EPSILON_A, RV_TRACE_DELTA_G, RV_NUM_TRACES } rv_trace;
+
+/* e-prop: how the errors of an output reach a hidden population. */
+typedef struct rv_plan_feedback {
+    uint32_t output;     /* population of the plan */
+    uint32_t connection; /* whose weights these are, as they were when the batch began; UINT32_MAX = random ones */
+    float *weight;       /* (n of the output, n_pad) */
+} rv_plan_feedback;
+
+/* e-prop's part of a population. A record is what the sweep forward keeps of every step for the sweep back. */
+typedef struct rv_plan_eprop {
+    size_t (*forward)(const rv_neuron_step *step); /* when learning; NULL = as without */
+    void (*sweep)(const rv_eprop_step *step);      /* NULL = an input */
+    size_t psi, f_avg;    /* hidden: offsets in a record (n_pad) */
+    size_t error;         /* output: offset in a record (n_pad); RV_NONE for hidden populations and inputs */
+    size_t softmax;       /* output: offset in the block, softmax(V) (n_pad) */
+    size_t signal;        /* online, hidden: offset in the block, E (n_pad) */
+    size_t state;         /* offset in the sweep back's state: num_eprop_state arrays (n_pad) */
+    rv_plan_feedback *feedback;
+    size_t num_feedback;
+} rv_plan_eprop;
+
 typedef struct rv_plan_population {
     const rv_population *population;
     const rv_neuron_model *model;
@@ -57,11 +80,22 @@ typedef struct rv_plan_population {
     size_t num_groups;
     uint32_t first_connection, num_connections; /* incoming ones, in the plan's order */
     size_t state[RV_MAX_STATE];                 /* offsets in the block: (n_pad) each */
-    size_t (*forward)(const rv_neuron_step *step);
+    size_t (*forward)(const rv_neuron_step *step); /* NULL where spikes are the data */
+    bool is_signed;                                /* some of its spikes may be negative */
+
+    /* inputs that take values */
+    size_t input;       /* offset in the block: the values of the current frame (n_pad); NONE for others */
+    float *input_scale; /* (n_pad) 1 */
+    void (*begin_frame)(const rv_neuron_step *step); /* OPTIONAL */
+    uint32_t num_frames, frame_steps;
 
     const rv_readout_model *readout; /* NULL = not an output */
     size_t readout_state;            /* offset in an example's readout state: num_state * n_pad */
     float *readout_weight;           /* (T), or NULL = 1 */
+
+    /* e-prop */
+    rv_plan_eprop eprop;
+    rv_plan_parameter bias; /* of an output: one row; its value is the parameter itself. value NULL = it stays */
 
     /* EventProp */
     void (*adjoint)(const rv_adjoint_step *step);
@@ -79,10 +113,29 @@ typedef struct rv_plan_connection {
     uint32_t delay;           /* timesteps, of all synapses; unused where each has its own */
     uint16_t *delays;         /* of each synapse, laid out as the weights; NULL = all have `delay` */
     uint32_t max_delay;       /* timesteps */
+    size_t traces;            /* e-prop, online: offset in an example's traces: each of rv_trace, laid out as the weights */
     rv_plan_parameter delay_parameter; /* learnt delays in timesteps, not rounded; value NULL = they do not learn */
 } rv_plan_connection;
 
-typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP } rv_compiler;
+typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP, RV_COMPILER_EPROP } rv_compiler;
+
+/* What differs between the rules that learn. */
+typedef struct rv_rule {
+    const char *name;     /* "EventProp" */
+    const char *gradient; /* what it calls the gradient of a weight: "Gradient" */
+    uint32_t meets;       /* a spike of step t meets the history of its targets as of step t + meets (+ its delay) */
+} rv_rule;
+
+/* Options that all of them have. */
+typedef struct rv_learning {
+    rv_optimiser optimiser, delay_optimiser;
+    size_t max_spikes; /* of one neuron in one example; SIZE_MAX = no limit */
+    double softmax_temperature;
+    double ttfs_alpha;
+    bool per_timestep_loss;
+    rv_schedule schedule;
+    bool keep_gradients;
+} rv_learning;
 
 struct rv_compiled_network {
     rv_context *context;
@@ -103,8 +156,13 @@ struct rv_compiled_network {
     size_t readout_size;  /* floats of an example's readout state */
     size_t max_n_pad;     /* of all populations */
 
-    /* EventProp */
-    rv_eventprop_desc eventprop;
+    /* learning */
+    const rv_rule *rule; /* NULL = nothing learns */
+    rv_learning learning;
+    rv_eventprop_desc eventprop; /* what is EventProp's alone */
+    rv_eprop_desc eprop;         /* what is e-prop's alone, defaults filled in */
+    size_t record_size;          /* e-prop: floats of a step's record */
+    size_t trace_size;           /* e-prop, online: floats of an example's traces */
     rv_optimiser_state optimiser_state;
     rv_optimiser_state delay_optimiser_state;
     size_t adjoint_size;    /* floats of the adjoint block */
@@ -124,6 +182,12 @@ int rv_plan_pending(rv_compiled_network *model);
 
 /* Coefficients of a population and its groups from its parameters: after filling, and when a parameter is set. */
 void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population *population);
+
+/* Checks the options that all rules have and fills in the optimisers. */
+int rv_plan_learning_options(rv_compiled_network *model);
+
+/* The last step of a compiler that learns, once it has laid out the histories: schedule and memory of the gradient. */
+int rv_plan_learning(rv_compiled_network *model);
 
 /* EventProp's part of the coefficients. */
 void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *population);

@@ -39,15 +39,50 @@ static int save_connection(const rv_compiled_network *model, const rv_plan_conne
     return error;
 }
 
+/* A serialiser that hands on to another and notes what it was given, so that the checkpoint can be made valid as a
+ * whole. */
+typedef struct noting {
+    const rv_serialiser *to;
+    size_t num_keys; /* that all arrays have in common */
+    char **names;    /* (num of capacity) the other keys of each, joined */
+    size_t num, capacity;
+} noting;
+
+static int note(void *user, rv_context *context, const char *const *keys, size_t num_keys, const rv_ndarray *array)
+{
+    noting *notes = user;
+    int error = rv_grow(context, &notes->names, &notes->capacity, notes->num + 1, sizeof *notes->names,
+                        "names of a checkpoint's arrays");
+    char *name = NULL;
+    for (size_t i = notes->num_keys; !error && i < num_keys; i++) {
+        char *longer = rv_format(context, "%s%s%s", name ? name : "", name ? "-" : "", keys[i]);
+        rv_free(name);
+        name = longer;
+        error = name ? RV_OK : RV_ERR_MEMORY;
+    }
+    if (error) {
+        rv_free(name);
+        return error;
+    }
+    notes->names[notes->num++] = name;
+    return notes->to->serialise(notes->to->user, context, keys, num_keys, array);
+}
+
 int rv_compiled_network_save(const rv_compiled_network *model, const rv_serialiser *serialiser,
                              const char *const *keys, size_t num_keys)
 {
-    for (uint32_t i = 0; i < model->num_connections; i++) {
-        const int error = save_connection(model, &model->connections[i], serialiser, keys, num_keys);
-        if (error)
-            return error;
-    }
-    return RV_OK;
+    noting notes = {.to = serialiser, .num_keys = num_keys};
+    const rv_serialiser noted = {.name = serialiser->name, .user = &notes, .serialise = note};
+    int error = serialiser->begin ? serialiser->begin(serialiser->user, model->context, keys, num_keys) : RV_OK;
+    for (uint32_t i = 0; !error && i < model->num_connections; i++)
+        error = save_connection(model, &model->connections[i], &noted, keys, num_keys);
+    if (!error && serialiser->commit)
+        error = serialiser->commit(serialiser->user, model->context, keys, num_keys,
+                                   (const char *const *)notes.names, notes.num);
+    for (size_t i = 0; i < notes.num; i++)
+        rv_free(notes.names[i]);
+    rv_free(notes.names);
+    return error;
 }
 
 static int to_float(const rv_ndarray *array, float *out)
@@ -96,6 +131,8 @@ static int load_all(rv_network *network, const rv_serialiser *serialiser, const 
     const size_t num = network->num_connections;
     float **weights = rv_alloc(network->context, num, sizeof *weights, "weights to load");
     int error = weights ? RV_OK : RV_ERR_MEMORY;
+    if (!error && serialiser->verify)
+        error = serialiser->verify(serialiser->user, network->context, keys, num_keys);
     for (size_t i = 0; !error && i < num; i++)
         error = load_connection(network->context, network->connections[i], serialiser, keys, num_keys, &weights[i]);
     for (size_t i = 0; !error && i < num; i++)

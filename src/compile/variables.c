@@ -31,7 +31,9 @@ static int find_in_population(const rv_compiled_network *model, rv_variable vari
         return rv_param_set(model->context, what, p->model->params, p->model->num_params, unused, variable.name,
                             rv_const(0));
     }
-    *out = (place){p->param[row], 1, p->n, p->n, &p->model->params[row], p, NULL, false};
+    /* flags and numbers for all have shaped the plan */
+    const bool read_only = p->model->params[row].kind != RV_PARAM_VALUE;
+    *out = (place){p->param[row], 1, p->n, p->n, &p->model->params[row], p, NULL, read_only};
     return RV_OK;
 }
 
@@ -60,7 +62,7 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
                                    "connection '%s': %s is kept only if keep_gradients is set", c->connection->name,
                                    variable.name);
     }
-    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->eventprop.optimiser);
+    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->learning.optimiser);
     for (int i = 0; c->weight.moment[0] && i < optimiser->num_moments; i++)
         if (!strcmp(variable.name, optimiser->moment_name[i])) {
             out->data = c->weight.moment[i];
@@ -145,7 +147,7 @@ static int find_optimiser_param(const rv_compiled_network *model, const char *pa
     if (model->compiler == RV_COMPILER_INFERENCE)
         return rv_fail(model->context, RV_ERR_STATE, "optimiser parameter '%s': an inference network has no optimiser",
                        param);
-    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->eventprop.optimiser);
+    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->learning.optimiser);
     rv_value unused[RV_MAX_PARAMS];
     const int error = rv_param_set(model->context, optimiser->name, optimiser->params, optimiser->num_params, unused,
                                    param, rv_const(0));
@@ -158,7 +160,7 @@ int rv_optimiser_param_get(const rv_compiled_network *model, const char *param, 
     int row;
     const int error = find_optimiser_param(model, param, &row);
     if (!error)
-        *value = model->eventprop.optimiser.param[row];
+        *value = model->learning.optimiser.param[row];
     return error;
 }
 
@@ -166,7 +168,7 @@ int rv_optimiser_param_set(rv_compiled_network *model, const char *param, double
 {
     int row;
     const int error = find_optimiser_param(model, param, &row);
-    return error ? error : rv_optimiser_set(&model->eventprop.optimiser, model->context, param, value);
+    return error ? error : rv_optimiser_set(&model->learning.optimiser, model->context, param, value);
 }
 
 int rv_optimiser_steps(const rv_compiled_network *model, uint64_t *steps)

@@ -12,37 +12,19 @@ typedef struct later {
     rv_ring lambda_i, difference;
 } later;
 
-/* The drive of a plain average: g / (tau_mem B T dt), equation of section 6.3 in docs/learning.md. */
-static void base_drives(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t batch_num)
+/* The gradient of weights by spikes that met lambda_i; that of the last `num_negative`, which sent minus the weight, is
+ * subtracted. */
+static void add_gradient(const rv_worker *worker, const rv_plan_connection *c, size_t slot, const uint32_t *ids,
+                         size_t num, size_t num_negative, const float *lambda_i)
 {
-    const rv_compiled_network *model = engine->model;
-    const double duration = (double)model->num_steps * model->dt * (double)batch_num;
-    for (int o = 0; o < engine->num_targets; o++) {
-        const rv_plan_population *p = &model->populations[engine->targets[o].population];
-        const float *g = example->loss_gradient + (size_t)o * model->max_n_pad;
-        float *base = worker->drive + (size_t)o * 2 * model->max_n_pad;
-        for (size_t j = 0; j < p->n; j++)
-            base[j] = (float)((double)g[j] / ((double)p->param[p->model->tau_mem][j] * duration));
-        for (size_t j = p->n; j < p->n_pad; j++)
-            base[j] = 0;
-    }
-}
-
-static const float *drive_of(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
-                             uint32_t population, uint32_t t)
-{
-    const rv_compiled_network *model = engine->model;
-    for (int o = 0; o < engine->num_targets; o++) {
-        const rv_plan_population *p = &model->populations[population];
-        float *base = worker->drive + (size_t)o * 2 * model->max_n_pad, *drive = base + model->max_n_pad;
-        if (engine->targets[o].population != population)
-            continue;
-        if (p->readout->constant_drive)
-            return base;
-        p->readout->drive(drive, base, example->readout_state + p->readout_state, p->n_pad, t, model->num_steps);
-        return drive;
-    }
-    return NULL;
+    float *slots = c->weight.slots + slot * c->links.stride;
+    uint8_t *touched = c->weight.touched + slot;
+    c->ops->gradient(&c->links, slots, touched, ids, num - num_negative, lambda_i);
+    if (!num_negative)
+        return;
+    for (size_t j = 0; j < c->links.n_pad; j++)
+        worker->row[j] = -lambda_i[j];
+    c->ops->gradient(&c->links, slots, touched, ids + num - num_negative, num_negative, worker->row);
 }
 
 /* Gradient and feedback of the spikes of step t through connection c, whose targets they met in step t + 1 + delay. */
@@ -67,8 +49,8 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
         if (met >= model->num_steps)
             return;
         if (weight->slots)
-            c->ops->gradient(&c->links, weight->slots + slot * c->links.stride, weight->touched + slot, ids, num,
-                             rv_ring_row(&lambda_i, met));
+            add_gradient(worker, c, slot, ids, num, tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0,
+                         rv_ring_row(&lambda_i, met));
         if (feeds_back)
             c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
         return;
@@ -109,7 +91,7 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         .alpha = p->coeff[p->model->alpha_coeff],
         .beta = beta,
         .flow = flow,
-        .drive = p->readout ? drive_of(engine, worker, example, population, t) : NULL,
+        .drive = rv_drive_of(engine, worker, example, population, t),
         .coeff = (const float *const *)p->coeff,
         .ids = tape->ids + tape->offset[t],
         .crossing = tape->crossing ? tape->crossing + tape->offset[t] : NULL,
@@ -117,6 +99,12 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         .num = tape->offset[t + 1] - tape->offset[t],
         .penalty = engine->penalty[population],
     });
+    if (t + 1 < model->num_steps ||
+        !rv_drive_silent(engine, worker, example, population, worker->adjoint + p->lambda_v))
+        return;
+    for (size_t g = 0; g < p->num_groups; g++)
+        for (size_t j = 0; difference[g] && j < p->n_pad; j++)
+            difference[g][j] = worker->adjoint[p->lambda_v + j] - lambda_i[g][j];
 }
 
 static void copy_taps(const rv_worker *worker, const rv_example *example, const later *after, uint32_t t)
@@ -157,7 +145,7 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
     const rv_compiled_network *model = engine->model;
     const uint32_t num_steps = model->num_steps;
     const later after = begin(engine, worker, example);
-    base_drives(engine, worker, example, batch_num);
+    rv_drive_begin(engine, worker, example, batch_num);
     for (uint32_t t = num_steps; t-- > 0;) {
         for (uint32_t i = 0; i < model->num_populations; i++) {
             const uint32_t *offset = example->tapes[i].offset;
@@ -168,8 +156,10 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
             for (uint32_t i = 0; i < model->num_connections; i++)
                 meet_connection(engine, worker, example, &after, &model->connections[i], leaf, t);
         for (uint32_t i = 0; i < model->num_populations; i++)
-            if (!model->populations[i].model->is_input)
+            if (!model->populations[i].model->is_input) {
+                rv_drive_kick(engine, worker, example, i, t);
                 step_population(engine, worker, example, &after, i, t);
+            }
         if (example->num_taps)
             copy_taps(worker, example, &after, t);
     }

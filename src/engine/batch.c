@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "comm/communicator.h"
 #include "engine/engine.h"
 
 typedef struct sweep_job {
@@ -41,7 +42,7 @@ static void sweep_example(const sweep_job *job, int worker, size_t position)
 {
     rv_engine *engine = job->engine;
     rv_example *example = &engine->examples[position];
-    if (job->forward && forward_example(job, worker, example))
+    if (!rv_engine_owns(engine, position) || (job->forward && forward_example(job, worker, example)))
         return;
     if (job->backward)
         rv_adjoint_sweep(engine, &engine->workers[worker], example, position % engine->model->num_leaves,
@@ -62,12 +63,46 @@ static void sweep_worker(void *arg, int worker)
     }
 }
 
+/* ---- ranks ---- */
+
+bool rv_engine_owns(const rv_engine *engine, size_t position)
+{
+    const rv_context *context = engine->model->context;
+    const size_t num_leaves = engine->model->num_leaves;
+    return rv_comm_owner(context, position % num_leaves, num_leaves) == rv_comm_rank(context);
+}
+
+static int owner_of(const void *arg, size_t position)
+{
+    const rv_engine *engine = arg;
+    const size_t num_leaves = engine->model->num_leaves;
+    return rv_comm_owner(engine->model->context, position % num_leaves, num_leaves);
+}
+
+/* Losses and metrics of all examples on all ranks: everybody sums them in the same order. */
+static int share_scores(rv_engine *engine, size_t num)
+{
+    const size_t bytes = (size_t)engine->num_targets * RV_SCORES * sizeof *engine->scores;
+    return rv_comm_share(engine->model->context, engine->scores, num, bytes, owner_of, engine);
+}
+
+int rv_engine_share_readouts(rv_engine *engine, size_t num)
+{
+    const size_t bytes = (size_t)engine->num_targets * engine->model->max_n_pad * sizeof *engine->readouts;
+    return rv_comm_share(engine->model->context, engine->readouts, num, bytes, owner_of, engine);
+}
+
+/* The first error of this rank's examples; another rank's if there is none here. */
 static int first_error(const rv_engine *engine, size_t num)
 {
-    for (size_t i = 0; i < num; i++)
-        if (engine->examples[i].error)
-            return engine->examples[i].error;
-    return RV_OK;
+    rv_context *context = engine->model->context;
+    int mine = RV_OK, all = RV_OK;
+    for (size_t i = 0; !mine && i < num; i++)
+        mine = engine->examples[i].error;
+    const int error = rv_comm_min(context, mine, &all);
+    if (error || mine)
+        return error ? error : mine;
+    return all ? rv_fail(context, all, "another rank failed: %s", rv_strerror(all)) : RV_OK;
 }
 
 /* Leaves that are filled while sweeping take their examples in order. */
@@ -89,6 +124,8 @@ static void begin_worker(void *arg, int worker)
     size_t i;
     while (rv_work_take(&job->work, &i)) {
         rv_example *example = &job->engine->examples[i];
+        if (!rv_engine_owns(job->engine, i))
+            continue;
         rv_forward_begin(job->engine, &job->engine->blocks[i], example);
         example->error = job->batch->load(job->batch->user, example);
     }
@@ -100,7 +137,8 @@ static void step_worker(void *arg, int worker)
     sweep_job *job = arg;
     size_t i;
     while (rv_work_take(&job->work, &i))
-        rv_forward_step(job->engine, &job->engine->blocks[i], &job->engine->examples[i], job->t);
+        if (rv_engine_owns(job->engine, i))
+            rv_forward_step(job->engine, &job->engine->blocks[i], &job->engine->examples[i], job->t);
 }
 
 static void end_worker(void *arg, int worker)
@@ -109,7 +147,8 @@ static void end_worker(void *arg, int worker)
     sweep_job *job = arg;
     size_t i;
     while (rv_work_take(&job->work, &i))
-        end_forward(job, &job->engine->examples[i]);
+        if (rv_engine_owns(job->engine, i))
+            end_forward(job, &job->engine->examples[i]);
 }
 
 static int everybody(sweep_job *job, rv_parallel_fn fn)
@@ -142,11 +181,12 @@ static bool is_regularised(const rv_compiled_network *model)
 
 /* penalty = (lambda / B) (mean count - nu), lambda by sign: what each spike of a hidden neuron subtracts from LambdaV.
  * Counts are integers: their sum has no order. */
-static void regularise(rv_engine *engine, size_t num)
+static int regularise(rv_engine *engine, size_t num)
 {
     const rv_compiled_network *model = engine->model;
     const rv_eventprop_desc *d = &model->eventprop;
-    for (uint32_t i = 0; i < model->num_populations; i++) {
+    int error = RV_OK;
+    for (uint32_t i = 0; !error && i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
         float *penalty = engine->penalty[i];
         if (!penalty)
@@ -154,14 +194,16 @@ static void regularise(rv_engine *engine, size_t num)
         memset(engine->counts, 0, p->n_pad * sizeof *engine->counts);
         for (size_t e = 0; e < num; e++) {
             const rv_tape *tape = &engine->examples[e].tapes[i];
-            for (uint32_t k = 0; k < tape->offset[model->num_steps]; k++)
+            for (uint32_t k = 0; rv_engine_owns(engine, e) && k < tape->offset[model->num_steps]; k++)
                 engine->counts[tape->ids[k]]++;
         }
+        error = rv_comm_sum_u32(model->context, engine->counts, p->n);
         for (size_t j = 0; j < p->n; j++) {
             const double over = (double)engine->counts[j] / (double)num - d->reg_nu_upper;
             penalty[j] = (float)((over > 0 ? d->reg_lambda_upper : d->reg_lambda_lower) / (double)num * over);
         }
     }
+    return error;
 }
 
 int rv_engine_run(rv_engine *engine, const rv_batch *batch)
@@ -172,10 +214,11 @@ int rv_engine_run(rv_engine *engine, const rv_batch *batch)
         error = forward_lockstep(engine, batch);
     else if (two_phases || !engine->learn)
         error = sweep(engine, batch, true, false);
-    if (error || !engine->learn)
-        return error;
-    if (two_phases && is_regularised(engine->model))
-        regularise(engine, batch->num);
-    error = sweep(engine, batch, !two_phases, true);
-    return error ? error : rv_gradient_learn(engine, batch->num);
+    if (!error && engine->learn && is_regularised(engine->model))
+        error = regularise(engine, batch->num);
+    if (!error && engine->learn)
+        error = sweep(engine, batch, !two_phases, true);
+    if (!error)
+        error = share_scores(engine, batch->num);
+    return error || !engine->learn ? error : rv_gradient_learn(engine, batch->num);
 }

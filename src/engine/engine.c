@@ -31,11 +31,15 @@ static int make_block(rv_engine *engine, rv_block *block)
             in_syn[g] = block->state + p->groups[g].in_syn;
             in_scale[g] = p->groups[g].scale;
         }
+        if (p->model->takes_values) {
+            in_syn[0] = block->state + p->input;
+            in_scale[0] = p->input_scale;
+        }
         block->steps[i] = (rv_neuron_step){
             .end = p->n_pad,
             .state = state,
             .coeff = (const float *const *)p->coeff,
-            .num_groups = p->num_groups,
+            .num_groups = p->model->takes_values ? 1 : p->num_groups,
             .in_syn = (const float *const *)in_syn,
             .in_scale = (const float *const *)in_scale,
             .dt = (float)model->dt,
@@ -51,19 +55,30 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
     const size_t outputs = (size_t)engine->num_targets;
     example->position = position;
     example->tapes = rv_arena_alloc(engine->arena, model->num_populations, sizeof *example->tapes);
+    example->values = rv_arena_alloc(engine->arena, model->num_populations, sizeof *example->values);
     example->readout_state = new_floats(engine, model->readout_size);
-    example->readout = new_floats(engine, outputs * model->max_n_pad);
+    example->readout = engine->readouts + position * outputs * model->max_n_pad;
     example->loss_gradient = new_floats(engine, outputs * model->max_n_pad);
-    example->labels = rv_arena_alloc(engine->arena, outputs, sizeof *example->labels);
-    example->losses = rv_arena_alloc(engine->arena, outputs, sizeof *example->losses);
-    example->metrics = rv_arena_alloc(engine->arena, outputs * RV_MAX_TARGET_METRICS, sizeof *example->metrics);
-    if (!example->tapes || !example->readout_state || !example->readout || !example->loss_gradient ||
-        !example->labels || !example->losses || !example->metrics)
+    example->expected = rv_arena_alloc(engine->arena, outputs, sizeof *example->expected);
+    example->scores = engine->scores + position * outputs * RV_SCORES;
+    if (!example->tapes || !example->values || !example->readout_state || !example->loss_gradient ||
+        !example->expected)
         return RV_ERR_MEMORY;
-    for (uint32_t i = 0; i < model->num_populations; i++)
-        if (!(example->tapes[i].offset = rv_arena_alloc(engine->arena, (size_t)model->num_steps + 1,
-                                                        sizeof *example->tapes[i].offset)))
+    for (size_t o = 0; o < outputs; o++) {
+        const size_t n_pad = model->populations[engine->targets[o].population].n_pad;
+        if (engine->targets[o].keeps_trace &&
+            !(example->expected[o].trace = new_floats(engine, model->num_steps * n_pad)))
             return RV_ERR_MEMORY;
+    }
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        rv_tape *tape = &example->tapes[i];
+        tape->offset = rv_arena_alloc(engine->arena, (size_t)model->num_steps + 1, sizeof *tape->offset);
+        if (!tape->offset)
+            return RV_ERR_MEMORY;
+        if (model->populations[i].is_signed &&
+            !(tape->negative = rv_arena_alloc(engine->arena, model->num_steps, sizeof *tape->negative)))
+            return RV_ERR_MEMORY;
+    }
     return RV_OK;
 }
 
@@ -127,9 +142,12 @@ static int make_learning(rv_engine *engine)
 static int make_memory(rv_engine *engine)
 {
     const size_t num_blocks = engine->lockstep ? engine->capacity : (size_t)engine->num_threads;
+    const size_t outputs = (size_t)engine->num_targets;
     engine->examples = rv_arena_alloc(engine->arena, engine->capacity, sizeof *engine->examples);
     engine->blocks = rv_arena_alloc(engine->arena, num_blocks, sizeof *engine->blocks);
-    if (!engine->examples || !engine->blocks)
+    engine->scores = rv_arena_alloc(engine->arena, engine->capacity * outputs * RV_SCORES, sizeof *engine->scores);
+    engine->readouts = new_floats(engine, engine->capacity * outputs * engine->model->max_n_pad);
+    if (!engine->examples || !engine->blocks || !engine->scores || !engine->readouts)
         return RV_ERR_MEMORY;
     for (size_t i = 0; i < engine->capacity; i++)
         if (make_example(engine, &engine->examples[i], i))
@@ -188,11 +206,13 @@ size_t rv_engine_memory(const rv_engine *engine)
 size_t rv_engine_tape_bound(const rv_engine *engine)
 {
     const rv_compiled_network *model = engine->model;
-    const size_t max = engine->learn ? model->eventprop.max_spikes : model->num_steps;
+    const size_t max = engine->learn ? model->learning.max_spikes : model->num_steps;
     size_t bytes = 0;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
-        if (p->model->spikes && !p->model->is_input)
+        if (p->model->takes_values)
+            bytes += p->n * model->num_steps * sizeof(uint32_t) * engine->capacity;
+        else if (p->model->spikes && !p->model->is_input)
             bytes += p->n * (max < model->num_steps ? max : model->num_steps) *
                      (engine->learn ? sizeof(uint32_t) + sizeof(float) : sizeof(uint32_t)) * engine->capacity;
     }

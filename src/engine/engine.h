@@ -17,6 +17,7 @@ typedef struct rv_tape {
     uint32_t *ids;    /* neuron */
     float *crossing;  /* I - V at the crossing; NULL where nobody needs it */
     uint32_t *offset; /* (T + 1) spikes of step t: offset[t] .. offset[t + 1] - 1 */
+    uint32_t *negative; /* (T) negative ones of step t: negative[t] .. offset[t + 1] - 1; NULL where there never are any */
     size_t capacity;  /* spikes that ids and crossing have room for */
 } rv_tape;
 
@@ -44,26 +45,39 @@ typedef struct rv_tap_target {
     float *out;
 } rv_tap_target;
 
-/* What an output is held against, for one example. */
+/* How an output is judged. */
 typedef struct rv_target {
     uint32_t population;
-    const rv_loss_model *loss;
-    const rv_metric_model *metrics[RV_MAX_TARGET_METRICS];
+    rv_loss loss;
+    rv_metric metrics[RV_MAX_TARGET_METRICS];
     int num_metrics;
+    bool keeps_trace; /* loss or metrics may look at V in every step */
 } rv_target;
+
+/* What an output should be in one example. */
+typedef struct rv_expected {
+    int32_t label;        /* -1 = none */
+    const float *targets; /* (n), or (T, n) if over_time; NULL = none; borrowed from the data */
+    bool over_time;
+    float *trace; /* (T, n_pad) V after each step; then, if the loss is over time, minus its derivative; or NULL */
+} rv_expected;
+
+/* Doubles that stay of an output in one example: its loss, and the numbers of its metrics. */
+#define RV_SCORES (1 + RV_MAX_TARGET_METRICS * RV_MAX_METRIC_VALUES)
 
 /* One position of the batch. */
 typedef struct rv_example {
     size_t position;
-    size_t index;  /* in the data set */
+    size_t index;  /* in the data set, or, with an iterator, in its batch */
+    size_t number; /* as index, but numbered on from batch to batch: randomness goes by it */
     size_t epoch;
     rv_tape *tapes; /* [populations] */
+    const float **values; /* [populations] (num_frames, n) of inputs that take values; borrowed from the data */
     float *readout_state;
     float *readout;      /* (num_outputs, max_n_pad) readouts of the outputs */
     float *loss_gradient; /* as readout: minus the loss's derivative */
-    int32_t *labels;     /* [outputs], -1 = none */
-    double *losses;      /* [outputs] */
-    double *metrics;     /* [outputs][RV_MAX_TARGET_METRICS] */
+    rv_expected *expected; /* [outputs] */
+    double *scores;        /* [outputs][RV_SCORES] loss, then metrics; part of the engine's */
     const rv_tap_target *taps; /* of this example; adjoint ones are filled by the sweep back */
     size_t num_taps;
     int error;
@@ -85,7 +99,7 @@ typedef struct rv_worker {
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
     float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
     float *sums;    /* rows: (num_leaves, max_n_pad) */
-    float *row;     /* (max_n_pad) gradient of a row */
+    float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
 } rv_worker;
 
 /* Rows schedule: the spikes of one source population over the batch, by neuron, then leaf, then example, then step
@@ -107,6 +121,8 @@ typedef struct rv_engine {
     int num_targets;
     rv_arena *arena;
     rv_example *examples; /* [capacity] */
+    double *scores;       /* (capacity, outputs, RV_SCORES) losses and metrics of all examples */
+    float *readouts;      /* (capacity, outputs * max_n_pad) readouts of all examples */
     rv_block *blocks;     /* [num_threads], or [capacity] in lockstep */
     rv_worker *workers;   /* [num_threads] */
     float *histories;     /* rows schedule: (capacity, T + 1 + max_delay, history_size); 0 from step T on */
@@ -118,7 +134,7 @@ typedef struct rv_engine {
 /* What one batch is. */
 typedef struct rv_batch {
     size_t num; /* examples at positions 0 .. num - 1, their index, epoch, labels and taps set */
-    /* Fills the tapes of the inputs; called in the worker that owns the example. */
+    /* Fills tapes or values of the inputs; called in the worker that owns the example. */
     int (*load)(void *user, rv_example *example);
     /* OPTIONAL: the sweep forward of an example has ended; called in its worker. */
     int (*finish)(void *user, rv_example *example);
@@ -143,6 +159,12 @@ size_t rv_engine_tape_bound(const rv_engine *engine); /* bytes tapes of hidden p
 /* Runs a batch: forward, losses and metrics, and, when learning, backward and one step of the optimiser. */
 int rv_engine_run(rv_engine *engine, const rv_batch *batch);
 
+/* Whether this rank sweeps the example at a position: the one that owns its leaf does. */
+bool rv_engine_owns(const rv_engine *engine, size_t position);
+
+/* After a batch of num: readouts of all examples on all ranks. */
+int rv_engine_share_readouts(rv_engine *engine, size_t num);
+
 /* ---- parts ---- */
 
 /* Room for `more` spikes after `used`. */
@@ -152,6 +174,25 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t);
 /* Readouts, losses, metrics, limits. */
 int rv_forward_end(const rv_engine *engine, rv_example *example);
+
+/* Outputs: before the first step; after a step of one of them; after the last step, when losses are known. */
+void rv_outputs_begin(const rv_engine *engine, rv_example *example);
+void rv_outputs_step(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
+                     uint32_t t);
+int rv_outputs_end(const rv_engine *engine, rv_example *example);
+/* Whether the loss of an output is the mean over the steps, of V(t), rather than one of the readout. */
+bool rv_outputs_over_time(const rv_engine *engine, const rv_example *example, int output);
+rv_output_shape rv_output_shape_of(const rv_compiled_network *model, const rv_plan_population *p);
+
+/* The loss's part in the sweep back: before it; what drives an output in step t, NULL = nothing; what kicks the spikes
+ * of step t, onto their feedback; and what LambdaV starts from where there are none (false = nothing). */
+void rv_drive_begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t batch_num);
+const float *rv_drive_of(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
+                         uint32_t population, uint32_t t);
+void rv_drive_kick(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,
+                   uint32_t t);
+bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,
+                     float *lambda_v);
 
 /* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);

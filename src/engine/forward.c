@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/context.h"
 #include "base/error.h"
+#include "base/philox.h"
 #include "engine/engine.h"
 
 #define TAPE_CHUNK 1024 /* spikes */
@@ -12,7 +14,7 @@
 static size_t tape_limit(const rv_engine *engine, const rv_plan_population *p)
 {
     size_t limit;
-    if (!engine->learn || p->model->is_input || !rv_multiply(p->n, engine->model->eventprop.max_spikes, &limit))
+    if (!engine->learn || p->model->is_input || !rv_multiply(p->n, engine->model->learning.max_spikes, &limit))
         return SIZE_MAX;
     return limit;
 }
@@ -25,7 +27,7 @@ int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tap
         return RV_OK;
     if (used > tape_limit(engine, p))
         return rv_fail(context, RV_ERR_TAPE, "population '%s': more than max_spikes = %zu spikes per neuron",
-                       p->population->name, engine->model->eventprop.max_spikes);
+                       p->population->name, engine->model->learning.max_spikes);
     if (needed > UINT32_MAX)
         return rv_fail(context, RV_ERR_TAPE, "population '%s': more than 4294967295 spikes in one example",
                        p->population->name);
@@ -46,6 +48,15 @@ int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tap
     return RV_OK;
 }
 
+/* The key of the random numbers that a population draws in an example. */
+static uint64_t random_key(const rv_compiled_network *model, const rv_plan_population *p, const rv_example *example)
+{
+    uint32_t words[4];
+    rv_random(rv_context_seed(model->context), RV_RANDOM_NEURON, rv_population_object(p->population), example->epoch,
+              example->number, words);
+    return (uint64_t)words[1] << 32 | words[0];
+}
+
 void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
@@ -53,11 +64,12 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
     example->error = RV_OK;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
-        if (!p->model->is_input)
+        if (p->forward)
             example->tapes[i].offset[0] = 0;
-        if (p->readout)
-            p->readout->begin(example->readout_state + p->readout_state, p->n_pad);
+        if (p->model->is_random)
+            block->steps[i].random = random_key(model, p, example);
     }
+    rv_outputs_begin(engine, example);
 }
 
 /* Synapses with delays of their own: what is due in this step comes in, and leaves the ring. */
@@ -67,6 +79,33 @@ static void pending_collect(const rv_compiled_network *model, const rv_plan_grou
     float *due = state + g->pending + t % g->num_pending * n_pad;
     model->kernels->add(state + g->in_syn, state + g->in_syn, due, n_pad);
     memset(due, 0, n_pad * sizeof *due);
+}
+
+static void negate(float *x, size_t n)
+{
+    for (size_t j = 0; j < n; j++)
+        x[j] = -x[j];
+}
+
+/* num spikes arrive through connection c in step t; decay: of in_syn, first. */
+static void add_spikes(const rv_plan_connection *c, const rv_plan_group *g, float *state, size_t n_pad,
+                       const float *decay, const uint32_t *ids, size_t num, uint32_t t)
+{
+    if (c->delays)
+        c->ops->forward_delayed(&c->links, &(rv_ring){state + g->pending, g->num_pending, n_pad}, t, ids, num);
+    else
+        c->ops->forward(&c->links, state + g->in_syn, decay, ids, num);
+}
+
+/* The same for negative ones, which send minus the weight: x - w is -(-x + w) exactly, so connectivity need not know. */
+static void subtract_spikes(const rv_plan_connection *c, const rv_plan_group *g, float *state, size_t n_pad,
+                            const uint32_t *ids, size_t num, uint32_t t)
+{
+    float *sum = state + (c->delays ? g->pending : g->in_syn);
+    const size_t size = c->delays ? g->num_pending * n_pad : n_pad;
+    negate(sum, size);
+    add_spikes(c, g, state, n_pad, NULL, ids, num, t);
+    negate(sum, size);
 }
 
 /* What the spikes of the step before add to the synaptic inputs of p; the inputs decay first. */
@@ -81,36 +120,20 @@ static void arrive(const rv_compiled_network *model, const rv_plan_population *p
         const float *decay = c->group != last ? g->beta : NULL;
         const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
         const uint32_t begin = t >= ago ? tape->offset[t - ago] : 0, end = t >= ago ? tape->offset[t - ago + 1] : 0;
+        const uint32_t negative = tape->negative && t >= ago ? tape->negative[t - ago] : end;
         float *in_syn = state + g->in_syn;
         last = c->group;
         if (decay && g->num_pending) {
             model->kernels->multiply(in_syn, in_syn, decay, p->n_pad);
             decay = NULL;
         }
-        if (c->delays)
-            c->ops->forward_delayed(&c->links, &(rv_ring){state + g->pending, g->num_pending, p->n_pad}, t,
-                                    tape->ids + begin, end - begin);
-        else
-            c->ops->forward(&c->links, in_syn, decay, tape->ids + begin, end - begin);
+        add_spikes(c, g, state, p->n_pad, decay, tape->ids + begin, negative - begin, t);
+        if (negative < end)
+            subtract_spikes(c, g, state, p->n_pad, tape->ids + negative, end - negative, t);
     }
     for (size_t k = 0; k < p->num_groups; k++)
         if (p->groups[k].num_pending)
             pending_collect(model, &p->groups[k], state, p->n_pad, t);
-}
-
-static void read_out(const rv_plan_population *p, const rv_block *block, rv_example *example, const rv_tape *tape,
-                     uint32_t t)
-{
-    const int voltage = p->model->voltage;
-    p->readout->step(example->readout_state + p->readout_state,
-                     &(rv_readout_step){
-                         .n_pad = p->n_pad,
-                         .v = voltage < 0 ? NULL : block->state + p->state[voltage],
-                         .ids = tape->ids + tape->offset[t],
-                         .num = tape->offset[t + 1] - tape->offset[t],
-                         .t = t,
-                         .weight = p->readout_weight ? p->readout_weight[t] : 1.0F,
-                     });
 }
 
 static void copy_taps(const rv_compiled_network *model, const rv_block *block, const rv_example *example, uint32_t t)
@@ -142,27 +165,57 @@ static void copy_taps(const rv_compiled_network *model, const rv_block *block, c
     }
 }
 
+/* The next frame of an input that takes values, where one begins in step t; the last one stays. */
+static void show_frame(const rv_plan_population *p, const rv_neuron_step *step, float *state, const float *values,
+                       uint32_t t)
+{
+    const uint32_t frame = t / p->frame_steps;
+    if (t % p->frame_steps || frame >= p->num_frames)
+        return;
+    memcpy(state + p->input, values + frame * p->n, p->n * sizeof *values);
+    if (p->begin_frame)
+        p->begin_frame(step);
+}
+
+/* One step of a population's neurons; its spikes go on the tape. */
+static int step_population(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t population,
+                           uint32_t t)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    rv_neuron_step *step = &block->steps[population];
+    rv_tape *tape = &example->tapes[population];
+    const uint32_t used = tape->offset[t];
+    size_t num_negative = 0;
+    if (used + p->n_pad > tape->capacity) {
+        const int error = rv_tape_reserve(engine, p, tape, used, p->n_pad);
+        if (error)
+            return error;
+    }
+    step->t = t;
+    step->ids = tape->ids + used;
+    step->crossing = tape->crossing ? tape->crossing + used : NULL;
+    step->num_negative = p->is_signed ? &num_negative : NULL;
+    if (p->model->takes_values)
+        show_frame(p, step, block->state, example->values[population], t);
+    tape->offset[t + 1] = used + (uint32_t)p->forward(step);
+    if (tape->negative)
+        tape->negative[t] = tape->offset[t + 1] - (uint32_t)num_negative;
+    return RV_OK;
+}
+
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
-        rv_tape *tape = &example->tapes[i];
-        if (p->model->is_input)
+        if (!p->forward)
             continue;
         arrive(model, p, block->state, example, t);
-        const uint32_t used = tape->offset[t];
-        if (used + p->n_pad > tape->capacity) {
-            example->error = rv_tape_reserve(engine, p, tape, used, p->n_pad);
-            if (example->error)
-                return example->error;
-        }
-        rv_neuron_step *step = &block->steps[i];
-        step->ids = tape->ids + used;
-        step->crossing = tape->crossing ? tape->crossing + used : NULL;
-        tape->offset[t + 1] = used + (uint32_t)p->forward(step);
+        example->error = step_population(engine, block, example, i, t);
+        if (example->error)
+            return example->error;
         if (p->readout)
-            read_out(p, block, example, tape, t);
+            rv_outputs_step(engine, block, example, i, t);
     }
     if (example->num_taps)
         copy_taps(model, block, example, t);
@@ -173,7 +226,7 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
 static int check_max_spikes(const rv_engine *engine, const rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
-    const size_t max = model->eventprop.max_spikes;
+    const size_t max = model->learning.max_spikes;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
         const rv_tape *tape = &example->tapes[i];
@@ -196,33 +249,11 @@ static int check_max_spikes(const rv_engine *engine, const rv_example *example)
     return RV_OK;
 }
 
-static int finish_output(const rv_engine *engine, rv_example *example, int o)
-{
-    const rv_compiled_network *model = engine->model;
-    const rv_target *target = &engine->targets[o];
-    const rv_plan_population *p = &model->populations[target->population];
-    float *readout = example->readout + (size_t)o * model->max_n_pad;
-    float *gradient = example->loss_gradient + (size_t)o * model->max_n_pad;
-    p->readout->value(readout, example->readout_state + p->readout_state, p->n, p->n_pad, model->num_steps);
-    for (size_t j = 0; j < p->n; j++)
-        if (isnan(readout[j]))
-            return rv_fail(model->context, RV_ERR_NAN, "population '%s': readout of neuron %zu is not a number in "
-                           "example %zu: training has diverged", p->population->name, j, example->index);
-    const int32_t label = example->labels[o];
-    if (label < 0)
-        return RV_OK;
-    const double temperature = engine->learn ? model->eventprop.softmax_temperature : 1;
-    example->losses[o] = target->loss->loss(readout, p->n, label, temperature, engine->learn ? gradient : NULL);
-    for (int m = 0; m < target->num_metrics; m++)
-        example->metrics[o * RV_MAX_TARGET_METRICS + m] = target->metrics[m]->value(readout, p->n, label);
-    return RV_OK;
-}
-
 int rv_forward_end(const rv_engine *engine, rv_example *example)
 {
     if (engine->learn)
         example->error = check_max_spikes(engine, example);
-    for (int o = 0; !example->error && o < engine->num_targets; o++)
-        example->error = finish_output(engine, example, o);
+    if (!example->error)
+        example->error = rv_outputs_end(engine, example);
     return example->error;
 }

@@ -29,7 +29,7 @@ static void sort_leaf(const sorting *s, uint32_t population, size_t leaf)
     const size_t num_leaves = engine->model->num_leaves;
     const uint32_t num_steps = engine->model->num_steps;
     rv_sorted_spikes *sorted = &engine->sorted[population];
-    for (size_t position = leaf; position < s->batch_num; position += num_leaves) {
+    for (size_t position = leaf; rv_engine_owns(engine, leaf) && position < s->batch_num; position += num_leaves) {
         const rv_tape *tape = &engine->examples[position].tapes[population];
         if (!s->place) {
             const uint32_t end = tape->offset[num_steps - 1];
@@ -203,7 +203,7 @@ static void learn_worker(void *arg, int worker)
 int rv_gradient_learn(rv_engine *engine, size_t batch_num)
 {
     rv_compiled_network *model = engine->model;
-    rv_eventprop_desc *d = &model->eventprop;
+    const rv_learning *d = &model->learning;
     learning l = {
         .engine = engine,
         .optimiser = rv_optimiser_model_of(&d->optimiser),

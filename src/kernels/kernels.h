@@ -28,6 +28,9 @@ typedef struct rv_kernels {
     void (*dot_rows)(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
                      size_t n);
 
+    /* out[j] += x[0] * rows[0][j] + x[1] * rows[1][j] + ..., in this order, all num rows */
+    void (*weigh_rows)(float *out, const float *rows, size_t stride, const float *x, size_t num, size_t n);
+
     /* rows[ids[k]][j] += x[j]; a row whose touched flag is 0 counts as zero, whatever it holds, and is flagged */
     void (*scatter_rows)(float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x, size_t n,
                          uint8_t *touched);
@@ -35,6 +38,9 @@ typedef struct rv_kernels {
     /* out[j] = (a[j] + b[j]), and out[j] = a[j] * b[j] */
     void (*add)(float *out, const float *a, const float *b, size_t n);
     void (*multiply)(float *out, const float *a, const float *b, size_t n);
+
+    /* p[k] = exp(v[k]) / (sum over the n of them); both have room for n rounded up to 16, where p gets 0 */
+    void (*softmax)(float *p, const float *v, size_t n);
 
     /* one step of Adam on n weights w with gradient g and moments m, v */
     void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);

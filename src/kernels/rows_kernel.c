@@ -83,6 +83,30 @@ static void dot_rows(float *out, const float *rows, size_t stride, const uint32_
     }
 }
 
+RV_INLINE void weigh_block(rv_vec *out, const float *rows, size_t stride, const float *x, size_t num, int count)
+{
+    rv_vec sum[WIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        sum[i] = out[i];
+    for (size_t k = 0; k < num; k++) {
+        const rv_vec *row = rv_cat(rows + k * stride);
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            sum[i] += x[k] * row[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        out[i] = sum[i];
+}
+
+static void weigh_rows(float *out, const float *rows, size_t stride, const float *x, size_t num, size_t n)
+{
+#define WEIGH(j, count) weigh_block(rv_at(out + (j)), rows + (j), stride, x, num, count)
+    FOR_BLOCKS(0, n, WEIGH);
+#undef WEIGH
+}
+
 RV_INLINE void scatter_block(float *rows, size_t stride, const uint32_t *ids, size_t num, const rv_vec *x,
                              const uint8_t *touched, int count)
 {
@@ -127,14 +151,17 @@ static void multiply(float *out, const float *a, const float *b, size_t n)
         *rv_at(out + j) = *rv_cat(a + j) * *rv_cat(b + j);
 }
 
+void RV_ISA_NAME(rv_softmax)(float *p, const float *v, size_t n);
 void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
 
 extern const rv_kernels RV_ISA_NAME(rv_kernels);
 const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .add_rows = add_rows,
     .dot_rows = dot_rows,
+    .weigh_rows = weigh_rows,
     .scatter_rows = scatter_rows,
     .add = add,
     .multiply = multiply,
+    .softmax = RV_ISA_NAME(rv_softmax),
     .adam = RV_ISA_NAME(rv_adam),
 };

@@ -49,6 +49,12 @@ static const char *eventprop_warning(const float *const *param, size_t n)
     return param[SCALE_I][0] == 0 ? "gradients of unscaled currents are approximate (exact: scale_i on)" : NULL;
 }
 
+static const char *eprop_error(const float *const *param, size_t n)
+{
+    (void)n;
+    return param[SCALE_I][0] != 0 ? "e-prop needs unscaled currents (scale_i off)" : NULL;
+}
+
 const rv_neuron_model rv_leaky_integrate_model = {
     .name = "LeakyIntegrate",
     .help = "leaky integrator, never spikes",
@@ -64,6 +70,7 @@ const rv_neuron_model rv_leaky_integrate_model = {
     .variant = variant,
     .ops = ops,
     .eventprop_warning = eventprop_warning,
+    .eprop_error = eprop_error,
 };
 
 rv_neuron rv_leaky_integrate(rv_li p)

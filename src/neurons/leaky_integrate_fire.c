@@ -1,15 +1,30 @@
-/* Leaky integrate-and-fire: description. Its equations are in leaky_integrate_fire_step.c. */
+/* Leaky integrate-and-fire, driven by synapses (LeakyIntegrateFire) or by data (LeakyIntegrateFireInput): description.
+ * The equations are in leaky_integrate_fire_step.c. */
 #include "neurons/leaky_integrate_fire.h"
 
 #include <math.h>
 
 #include "base/math.h"
 #include "kernels/dispatch.h"
-#include "values/params.h"
+#include "neurons/input_frames.h"
 
-enum { V_THRESH, V_RESET, V, TAU_MEM, TAU_REFRAC, RELATIVE_RESET, INTEGRATE_DURING_REFRAC, SCALE_I, NUM_PARAMS };
+enum {
+    V_THRESH,
+    V_RESET,
+    V,
+    TAU_MEM,
+    TAU_REFRAC,
+    RELATIVE_RESET,
+    INTEGRATE_DURING_REFRAC,
+    SCALE_I,
+    NUM_PARAMS,
+    INPUT_FRAMES = NUM_PARAMS,
+    INPUT_FRAME_TIMESTEPS,
+    NUM_INPUT_PARAMS
+};
 
-static const rv_param params[NUM_PARAMS] = {
+/* LeakyIntegrateFire has the first NUM_PARAMS rows */
+static const rv_param params[NUM_INPUT_PARAMS] = {
     [V_THRESH] = {"v_thresh", "Vthresh", "", RV_PARAM_VALUE, RV_SAME(1), -INFINITY, INFINITY, false,
                   "firing threshold"},
     [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false,
@@ -23,6 +38,8 @@ static const rv_param params[NUM_PARAMS] = {
     [INTEGRATE_DURING_REFRAC] = {"integrate_during_refrac", "", "", RV_PARAM_FLAG, {1, 0, 1}, 0, 1, false,
                                  "the membrane integrates while refractory"},
     [SCALE_I] = {"scale_i", "", "", RV_PARAM_FLAG, {0, 1, 0}, 0, 1, false, "input is scaled with 1 - alpha"},
+    [INPUT_FRAMES] = RV_INPUT_FRAMES_PARAM,
+    [INPUT_FRAME_TIMESTEPS] = RV_INPUT_FRAME_TIMESTEPS_PARAM,
 };
 
 static const rv_state_variable state[LIF_NUM_STATE] = {
@@ -43,6 +60,8 @@ static void coefficients(float *const *coeff, const float *const *param, size_t 
         coeff[LIF_RESET_TO][j] = relative ? -drop : param[V_RESET][j];
         coeff[LIF_TAU_REFRAC][j] = param[TAU_REFRAC][j];
         coeff[LIF_JUMP][j] = drop;
+        coeff[LIF_PSI_PEAK][j] = (float)(RV_EPROP_PEAK / (double)param[V_THRESH][j]);
+        coeff[LIF_PSI_SLOPE][j] = (float)(RV_EPROP_PEAK / ((double)param[V_THRESH][j] * (double)param[V_THRESH][j]));
     }
 }
 
@@ -85,6 +104,24 @@ static const char *eventprop_warning(const float *const *param, size_t n)
     return NULL;
 }
 
+static const char *eprop_error(const float *const *param, size_t n)
+{
+    for (size_t j = 0; j < n; j++)
+        if (!(param[V_THRESH][j] > 0))
+            return "e-prop needs v_thresh > 0";
+    return param[SCALE_I][0] != 0 ? "e-prop needs unscaled currents (scale_i off)" : NULL;
+}
+
+static const char *eprop_warning(const float *const *param, size_t n)
+{
+    if (param[RELATIVE_RESET][0] == 0)
+        return "e-prop takes no account of an absolute reset (relative_reset on learns better)";
+    if (is_refractory(param, n) && param[INTEGRATE_DURING_REFRAC][0] == 0)
+        return "e-prop takes no account of a membrane that rests while refractory (integrate_during_refrac on learns "
+               "better)";
+    return NULL;
+}
+
 const rv_neuron_model rv_leaky_integrate_fire_model = {
     .name = "LeakyIntegrateFire",
     .help = "leaky integrate-and-fire",
@@ -102,7 +139,40 @@ const rv_neuron_model rv_leaky_integrate_fire_model = {
     .variant = variant,
     .ops = ops,
     .eventprop_warning = eventprop_warning,
+    .num_eprop_state = 1,
+    .eprop_error = eprop_error,
+    .eprop_warning = eprop_warning,
 };
+
+const rv_neuron_model rv_leaky_integrate_fire_input_model = {
+    .name = "LeakyIntegrateFireInput",
+    .help = "leaky integrate-and-fire neurons that the data drive",
+    .params = params,
+    .num_params = NUM_INPUT_PARAMS,
+    .state = state,
+    .num_state = LIF_NUM_STATE,
+    .num_coeffs = LIF_NUM_COEFFS,
+    .is_input = true,
+    .takes_values = true,
+    .spikes = true,
+    .frames = INPUT_FRAMES,
+    .voltage = LIF_V,
+    .tau_mem = TAU_MEM,
+    .alpha_coeff = LIF_ALPHA,
+    .coefficients = coefficients,
+    .padding = padding,
+    .variant = variant,
+    .ops = ops,
+};
+
+rv_neuron rv_leaky_integrate_fire_input(rv_lif p, rv_input_frames frames)
+{
+    rv_neuron neuron = rv_leaky_integrate_fire(p);
+    neuron.model = &rv_leaky_integrate_fire_input_model;
+    neuron.value[INPUT_FRAMES] = rv_count_value(frames.input_frames);
+    neuron.value[INPUT_FRAME_TIMESTEPS] = rv_count_value(frames.input_frame_timesteps);
+    return neuron;
+}
 
 rv_neuron rv_leaky_integrate_fire(rv_lif p)
 {

@@ -14,6 +14,8 @@ enum {
     LIF_RESET_TO,
     LIF_TAU_REFRAC, /* ms */
     LIF_JUMP,       /* v_thresh - v_reset: what multiplies LambdaV at a spike */
+    LIF_PSI_PEAK,   /* e-prop's pseudo-derivative: 0.3 / v_thresh */
+    LIF_PSI_SLOPE,  /* and 0.3 / v_thresh^2 */
     LIF_NUM_COEFFS
 };
 

@@ -1,4 +1,4 @@
-/* Leaky integrate-and-fire, one step forward and one step back.
+/* Leaky integrate-and-fire, one step forward and one step back, for EventProp and for e-prop.
  *
  * Forward, alpha = exp(-dt / tau_mem):
  *   V <- alpha V + gain Isyn, gain = 1 - alpha (scale_i) or 1; while RefracTime > 0 only if integrate_during_refrac
@@ -7,27 +7,19 @@
  *
  * Adjoint (EventProp, Wunderlich & Pehle 2021): the flow of adjoint_flow.h; then for each neuron that spiked
  *   LambdaV <- LambdaV + ((v_thresh - v_reset) LambdaV + back) / (I - V) - penalty
- */
+ *
+ * e-prop (Bellec et al. 2020): what it records forward and its sweep back are in eprop_flow.h. */
 #include "kernels/isa.h"
 #include "neurons/adjoint_flow.h"
+#include "neurons/eprop_flow.h"
 #include "neurons/leaky_integrate_fire.h"
-
-/* Isyn of one register of neurons */
-RV_INLINE rv_vec input(const rv_neuron_step *s, size_t j, bool one_group)
-{
-    rv_vec i = {0};
-    if (one_group)
-        return *rv_cat(s->in_syn[0] + j) * *rv_cat(s->in_scale[0] + j);
-    for (size_t g = 0; g < s->num_groups; g++)
-        i += *rv_cat(s->in_syn[g] + j) * *rv_cat(s->in_scale[g] + j);
-    return i;
-}
+#include "neurons/walk.h"
 
 RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bool one_group)
 {
     rv_vec *v = rv_at(s->state[LIF_V] + j);
     const rv_vec before = *v;
-    rv_vec after = *rv_cat(s->coeff[LIF_ALPHA] + j) * before + *rv_cat(s->coeff[LIF_GAIN] + j) * input(s, j, one_group);
+    rv_vec after = *rv_cat(s->coeff[LIF_ALPHA] + j) * before + *rv_cat(s->coeff[LIF_GAIN] + j) * rv_isyn(s, j, one_group);
     rv_veci ready = {0};
     ready = ~ready;
     if (mode != LIF_FREE) {
@@ -43,17 +35,20 @@ RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bo
     return rv_mask_bits((after >= *rv_cat(s->coeff[LIF_V_THRESH] + j)) & ready);
 }
 
-RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group)
+/* The same for e-prop, which wants to know how close to the threshold V came. */
+RV_INLINE uint32_t eprop_register(const rv_neuron_step *s, size_t j, int mode, bool one_group)
 {
-    for (size_t word = s->begin; word < s->end; word += 64) {
-        const size_t end = word + 64 < s->end ? word + 64 : s->end;
-        uint64_t bits = 0;
-        for (size_t j = word; j < end; j += RV_WIDTH)
-            bits |= (uint64_t)step_register(s, j, mode, one_group) << (j - word);
-        s->fired[word / 64] = bits;
-    }
+    const uint32_t fired = step_register(s, j, mode, one_group);
+    const rv_vec zero = {0};
+    const rv_vec refrac = mode == LIF_FREE ? zero : *rv_cat(s->state[LIF_REFRAC_TIME] + j);
+    rv_eprop_psi(s, j, *rv_cat(s->state[LIF_V] + j) - *rv_cat(s->coeff[LIF_V_THRESH] + j), refrac <= zero,
+                 s->coeff[LIF_PSI_PEAK], s->coeff[LIF_PSI_SLOPE]);
+    return fired;
+}
 
-    const size_t num = rv_bits_to_ids(s->fired, s->begin, s->end, s->ids);
+RV_INLINE size_t forward(const rv_neuron_step *s, rv_register_fn fires, int mode, bool one_group)
+{
+    const size_t num = rv_walk(s, s->ids, fires, mode, one_group);
     float *v = s->state[LIF_V];
     for (size_t k = 0; k < num; k++) {
         const size_t j = s->ids[k];
@@ -71,16 +66,29 @@ RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group)
 }
 
 #define FORWARD(name, mode, one_group)                                                                                 \
-    static size_t name(const rv_neuron_step *s)                                                                        \
+    static size_t forward_##name(const rv_neuron_step *s)                                                              \
     {                                                                                                                  \
-        return forward(s, mode, one_group);                                                                            \
+        return forward(s, step_register, mode, one_group);                                                             \
+    }                                                                                                                  \
+    static size_t eprop_forward_##name(const rv_neuron_step *s)                                                        \
+    {                                                                                                                  \
+        const size_t num = forward(s, eprop_register, mode, one_group);                                                \
+        rv_eprop_rates(s, num);                                                                                        \
+        return num;                                                                                                    \
     }
-FORWARD(forward_free, LIF_FREE, true)
-FORWARD(forward_holds, LIF_REFRAC_HOLDS, true)
-FORWARD(forward_integrates, LIF_REFRAC_INTEGRATES, true)
-FORWARD(forward_free_groups, LIF_FREE, false)
-FORWARD(forward_holds_groups, LIF_REFRAC_HOLDS, false)
-FORWARD(forward_integrates_groups, LIF_REFRAC_INTEGRATES, false)
+FORWARD(free, LIF_FREE, true)
+FORWARD(holds, LIF_REFRAC_HOLDS, true)
+FORWARD(integrates, LIF_REFRAC_INTEGRATES, true)
+FORWARD(free_groups, LIF_FREE, false)
+FORWARD(holds_groups, LIF_REFRAC_HOLDS, false)
+FORWARD(integrates_groups, LIF_REFRAC_INTEGRATES, false)
+
+#define VARIANTS(kind)                                                                                                 \
+    {                                                                                                                  \
+        [LIF_FREE] = kind##_free, [LIF_REFRAC_HOLDS] = kind##_holds, [LIF_REFRAC_INTEGRATES] = kind##_integrates,      \
+        [LIF_NUM_MODES + LIF_FREE] = kind##_free_groups, [LIF_NUM_MODES + LIF_REFRAC_HOLDS] = kind##_holds_groups,     \
+        [LIF_NUM_MODES + LIF_REFRAC_INTEGRATES] = kind##_integrates_groups                                             \
+    }
 
 static void adjoint(const rv_adjoint_step *s)
 {
@@ -99,13 +107,21 @@ static void adjoint(const rv_adjoint_step *s)
     }
 }
 
+static void eprop(const rv_eprop_step *s)
+{
+    rv_eprop_flow(s, (rv_adaptation){NULL, NULL});
+}
+
+static void trace(const rv_trace_step *s)
+{
+    rv_eprop_traces(s, s->coeff[LIF_ALPHA], (rv_adaptation){NULL, NULL});
+}
+
 extern const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_fire_ops);
 const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_fire_ops) = {
-    .forward = {[LIF_FREE] = forward_free,
-                [LIF_REFRAC_HOLDS] = forward_holds,
-                [LIF_REFRAC_INTEGRATES] = forward_integrates,
-                [LIF_NUM_MODES + LIF_FREE] = forward_free_groups,
-                [LIF_NUM_MODES + LIF_REFRAC_HOLDS] = forward_holds_groups,
-                [LIF_NUM_MODES + LIF_REFRAC_INTEGRATES] = forward_integrates_groups},
+    .forward = VARIANTS(forward),
     .adjoint = adjoint,
+    .eprop_forward = VARIANTS(eprop_forward),
+    .eprop = eprop,
+    .trace = trace,
 };

@@ -1,7 +1,8 @@
-/* Leaky integrator, one step forward and one step back.
+/* Leaky integrator, one step forward and one step back, for EventProp and for e-prop.
  *
  * Forward: V <- alpha V + gain Isyn + bias, alpha = exp(-dt / tau_mem), gain = 1 - alpha (scale_i) or 1
- * Adjoint: the flow of adjoint_flow.h with the loss's drive. */
+ * Adjoint: the flow of adjoint_flow.h with the loss's drive
+ * e-prop, with E the output's error: row <- alpha row + E; its trace: z <- alpha z + spike, DeltaG <- DeltaG + z E */
 #include "kernels/isa.h"
 #include "neurons/adjoint_flow.h"
 #include "neurons/leaky_integrate.h"
@@ -24,8 +25,25 @@ static void adjoint(const rv_adjoint_step *s)
     rv_adjoint_flow(s, s->drive != NULL);
 }
 
+static void eprop(const rv_eprop_step *s)
+{
+    for (size_t j = 0; j < s->n_pad; j += RV_WIDTH)
+        *rv_at(s->row + j) = *rv_cat(s->row_next + j) * *rv_cat(s->alpha + j) + *rv_cat(s->error + j);
+}
+
+static void trace(const rv_trace_step *s)
+{
+    for (size_t j = 0; j < s->n; j += RV_WIDTH) {
+        const rv_vec z = *rv_cat(s->z_filter + j) * *rv_cat(s->coeff[LI_ALPHA] + j) + s->arrived;
+        *rv_at(s->z_filter + j) = z;
+        *rv_at(s->delta_g + j) += z * *rv_cat(s->error + j);
+    }
+}
+
 extern const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_ops);
 const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_ops) = {
     .forward = {forward},
     .adjoint = adjoint,
+    .eprop = eprop,
+    .trace = trace,
 };

@@ -8,15 +8,17 @@
 
 #include "base/isa.h"
 
-#define RV_MAX_STATE 4    /* state variables of a model */
-#define RV_MAX_COEFFS 8   /* coefficient arrays of a model */
+#define RV_MAX_STATE 8    /* state variables of a model */
+#define RV_MAX_COEFFS 12  /* coefficient arrays of a model */
 #define RV_MAX_GROUPS 8   /* synapse groups (different synapses) into one population */
 #define RV_MAX_VARIANTS 8 /* kernels of one model: refractory or not, ... */
+#define RV_MAX_EPROP_STATE 2 /* arrays of state of e-prop's sweep back */
+#define RV_EPROP_PEAK 0.3    /* of e-prop's pseudo-derivative, times 1 / v_thresh */
 
 /* A state variable: starts every example at a parameter's value, or at 0. */
 typedef struct rv_state_variable {
     const char *name;     /* attribute, "v"; "" if none */
-    const char *internal; /* "V" */
+    const char *internal; /* "V"; "" = nobody reads it */
     int init_param;       /* row in the parameter table, -1 = starts at 0 */
 } rv_state_variable;
 
@@ -28,11 +30,22 @@ typedef struct rv_neuron_step {
     const float *const *coeff;      /* [coefficients] */
     size_t num_groups;              /* 0 = nothing arrives */
     const float *const *in_syn;     /* [groups] synaptic input after this step's arrivals, before its decay */
-    const float *const *in_scale;   /* [groups] Isyn = sum of in_syn * in_scale */
+    const float *const *in_scale;   /* [groups] Isyn = sum of in_syn * in_scale; the values of an input that takes
+                                       values come as the one group, scaled with 1 */
     float dt;                       /* ms */
+    uint32_t t;                     /* this timestep */
+    uint64_t random;                /* models with is_random: the key of this population's and example's numbers */
     uint64_t *fired;                /* scratch: a bit per neuron */
     uint32_t *ids;                  /* out: who spiked, ascending; room for end - begin */
+    size_t *num_negative;           /* out: how many of them did so negatively; these come last, ascending too. NULL where
+                                       spikes have no sign */
     float *crossing;                /* out: I - V at each spike (I: sum of in_syn); NULL = not wanted */
+
+    /* e-prop's steps (eprop_flow.h) */
+    float *psi;                  /* out: pseudo-derivative */
+    const float *f_avg_before;   /* running mean of the spikes, after the step before */
+    float *f_avg;                /* out: after this step */
+    float f_avg_keep, f_avg_add; /* exp(-dt / tau_reg), and 1 minus that */
 } rv_neuron_step;
 
 /* One step of the adjoint sweep of one population: the free flow, then the jumps of those who spiked (sections 6.1,
@@ -56,10 +69,43 @@ typedef struct rv_adjoint_step {
     const float *penalty;               /* regularisation at each spike, per neuron, NULL = none */
 } rv_adjoint_step;
 
+/* One step of e-prop's sweep back over one population: what the spikes of step t add to the gradient of their weights
+ * to each neuron (eprop_flow.h). Arrays have n_pad floats. */
+typedef struct rv_eprop_step {
+    size_t n_pad;
+    const float *const *coeff; /* the model's coefficients */
+    const float *alpha;        /* exp(-dt / tau_mem) */
+    const float *psi, *f_avg;  /* of step t; NULL for outputs */
+    const float *error;        /* E of step t: the learning signal, or an output's own error */
+    float c_reg, f_target;     /* f_target: spikes per step */
+    float *state[RV_MAX_EPROP_STATE]; /* in: after step t + 1; out: after step t */
+    const float *row_next;     /* after step t + 1 */
+    float *row;                /* out: after step t */
+} rv_eprop_step;
+
+/* One step of e-prop's traces of the synapses from one neuron, for the online form. Arrays have n floats, one for each
+ * synapse; what belongs to the target is given for each synapse. */
+typedef struct rv_trace_step {
+    size_t n;
+    const float *const *coeff; /* as above, as the next three */
+    const float *psi, *f_avg, *error;
+    float c_reg, f_target;
+    float arrived; /* spikes of the neuron in this step */
+    float *z_filter, *e_filtered, *epsilon_a, *delta_g; /* in and out; e_filtered of hidden targets, epsilon_a of those
+                                                           whose threshold adapts */
+} rv_trace_step;
+
 typedef struct rv_neuron_ops {
     /* Returns the number of spikes. [variant] */
     size_t (*forward[RV_MAX_VARIANTS])(const rv_neuron_step *step);
-    void (*adjoint)(const rv_adjoint_step *step); /* NULL: no rule */
+    /* Inputs that take values: before the first step of each frame. OPTIONAL. */
+    void (*begin_frame)(const rv_neuron_step *step);
+    void (*adjoint)(const rv_adjoint_step *step); /* NULL: EventProp has no rule */
+
+    /* forward, and psi and FAvg. NULL for models that do not spike. [variant] */
+    size_t (*eprop_forward[RV_MAX_VARIANTS])(const rv_neuron_step *step);
+    void (*eprop)(const rv_eprop_step *step); /* NULL: e-prop has no rule */
+    void (*trace)(const rv_trace_step *step);
 } rv_neuron_ops;
 
 struct rv_neuron_model {
@@ -70,22 +116,35 @@ struct rv_neuron_model {
     const rv_state_variable *state;
     int num_state;
     int num_coeffs;
-    bool is_input; /* driven by data instead of connections */
+    bool is_input;     /* driven by data instead of connections */
+    bool takes_values; /* is_input: by numbers, which its kernels turn into spikes; else its spikes are the data, on the
+                          tape before the example starts, and it has neither state nor kernels */
+    bool is_random;    /* its kernels draw random numbers */
     bool spikes;
+    int frames;      /* takes_values: row of input_frames; input_frame_timesteps is the next */
     int voltage;     /* the state variable that readouts look at, -1 = none */
     int tau_mem;     /* row of the membrane time constant, -1 = none */
     int alpha_coeff; /* coefficient exp(-dt / tau_mem), -1 = none */
 
-    /* Fills coefficient arrays (n) from parameter arrays (n). REQUIRED unless is_input. */
+    /* Whether spikes may be negative, which send minus the weight. OPTIONAL: NULL = they never are. */
+    bool (*is_signed)(const float *const *param);
+    /* Fills coefficient arrays (n) from parameter arrays (n). REQUIRED where there are coefficients. */
     void (*coefficients)(float *const *coeff, const float *const *param, size_t n, double dt);
     /* Value of coefficient c of the padding, chosen so that it never spikes and stays 0; NULL = 0. */
     float (*padding)(int c);
-    /* Which forward kernel. REQUIRED unless is_input. */
+    /* Which forward kernel. OPTIONAL: NULL = the first. */
     int (*variant)(const float *const *param, size_t n, size_t num_groups);
-    /* Kernels of an instruction set. NULL for inputs. */
+    /* Kernels of an instruction set. NULL where the data are spikes. */
     const rv_neuron_ops *(*ops)(rv_isa isa);
     /* What EventProp does approximately with these parameters, one line, or NULL. OPTIONAL. */
     const char *(*eventprop_warning)(const float *const *param, size_t n);
+
+    /* e-prop: arrays of state of its sweep back; whether traces have an epsilon_a; what of these parameters the rule
+     * does not cover, and what it does not take into account, a line each, or NULL. */
+    int num_eprop_state;
+    bool adapts;
+    const char *(*eprop_error)(const float *const *param, size_t n);
+    const char *(*eprop_warning)(const float *const *param, size_t n);
 };
 
 #endif

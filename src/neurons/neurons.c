@@ -21,6 +21,11 @@ const char *rv_neuron_model_name(const rv_neuron_model *model)
     return model->name;
 }
 
+rv_fed rv_neuron_model_fed(const rv_neuron_model *model)
+{
+    return !model->is_input ? RV_FED_BY_CONNECTIONS : model->takes_values ? RV_FED_VALUES : RV_FED_SPIKES;
+}
+
 const rv_param *rv_neuron_model_params(const rv_neuron_model *model, int *num)
 {
     *num = model->num_params;

@@ -3,7 +3,13 @@
 
 #define RV_NEURONS(X)                                                                                                  \
     X(rv_spike_input_model)                                                                                            \
+    X(rv_poisson_input_model)                                                                                          \
+    X(rv_binary_spike_input_model)                                                                                     \
+    X(rv_integrate_fire_input_model)                                                                                   \
+    X(rv_leaky_integrate_fire_input_model)                                                                             \
+    X(rv_integrate_fire_model)                                                                                         \
     X(rv_leaky_integrate_fire_model)                                                                                   \
+    X(rv_adaptive_leaky_integrate_fire_model)                                                                          \
     X(rv_leaky_integrate_model)
 
 #define X(model) extern const rv_neuron_model model;

@@ -1,46 +1,23 @@
-/* What readouts, losses and metrics are. */
+/* Checks of readouts, losses and metrics before they are used, users' own tables too. `what` names the output. */
 #ifndef RV_OUTPUTS_MODEL_H
 #define RV_OUTPUTS_MODEL_H
 
 #include <ranvier/outputs.h>
 
-/* One step of an output population of one example. Arrays have n_pad floats. */
-typedef struct rv_readout_step {
-    size_t n_pad;
-    const float *v;      /* voltage after the step; NULL where the model has none */
-    const uint32_t *ids; /* (num) who spiked */
-    size_t num;
-    uint32_t t;
-    float weight; /* weight(t) */
-} rv_readout_step;
+#define RV_REPORT_SIZE 64 /* bytes of a metric's name in results, with its 0 */
 
-struct rv_readout_model {
-    const char *name;
-    const char *help;
-    bool needs_spikes; /* of a population that spikes; else its voltage is read */
-    int num_state;     /* arrays of n_pad floats */
-    /* Weight of step t of num_steps. OPTIONAL, default 1. */
-    double (*weight)(uint32_t t, uint32_t num_steps);
-    void (*begin)(float *state, size_t n_pad);
-    void (*step)(float *state, const rv_readout_step *step);
-    /* out (n) from state */
-    void (*value)(float *out, const float *state, size_t n, size_t n_pad, uint32_t num_steps);
-    /* EventProp: the drive of step t on the adjoint of the outputs, from `base`, the drive of a plain average; NULL:
-     * no rule. constant_drive: it equals base in every step and is not called. */
-    bool constant_drive;
-    void (*drive)(float *drive, const float *base, const float *state, size_t n_pad, uint32_t t, uint32_t num_steps);
-};
+int rv_readout_check(rv_context *context, rv_readout readout, const char *what);
 
-struct rv_loss_model {
-    const char *name;
-    /* The loss of one example; minus its derivative by the readout into g (n), unless NULL. */
-    double (*loss)(const float *readout, size_t n, int32_t label, double temperature, float *g);
-};
+/* Fills in the default, which is the mean square error where there are only targets. */
+int rv_loss_resolve(rv_context *context, rv_loss *loss, bool only_targets, const char *what);
+int rv_metric_check(rv_context *context, const rv_metric *metric, const char *what);
 
-struct rv_metric_model {
-    const char *name;
-    const char *report; /* how it is called in metrics: "accuracy" */
-    double (*value)(const float *readout, size_t n, int32_t label); /* of one example; the metric is the mean */
-};
+/* "accuracy", "top_3_accuracy" */
+void rv_metric_report(const rv_metric *metric, char text[RV_REPORT_SIZE]);
+/* How many sums it has, and whether they are reported. */
+size_t rv_metric_num_sums(const rv_metric *metric, size_t n);
+
+/* Readouts of spikes, for the registry. */
+extern const rv_readout_model rv_spike_count_model, rv_first_spike_time_model;
 
 #endif

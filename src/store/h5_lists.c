@@ -266,11 +266,15 @@ static int load_chunk(rv_h5_lists *lists, size_t num)
 {
     const size_t expected = lists->rows * lists->reference_size;
     const hsize_t first = lists->first;
-    hsize_t size = 0;
+    haddr_t where = HADDR_UNDEF;
+    hsize_t size = 0; /* what H5Dread_chunk will write; H5Dget_chunk_storage_size may say less */
+    unsigned mask;
     uint32_t skipped = 0;
     int rc;
 
-    if (H5Dget_chunk_storage_size(lists->dataset, &first, &size) < 0 || size == 0) {
+    if (H5Dget_chunk_info_by_coord(lists->dataset, &first, &mask, &where, &size) < 0)
+        return fail_damaged(lists);
+    if (where == HADDR_UNDEF) {
         memset(lists->references, 0, num * lists->reference_size);
         return RV_OK;
     }

@@ -65,17 +65,17 @@ static void list_members(zip_t *archive, char *out, size_t size)
         snprintf(out, size, "none");
 }
 
-static int open_archive(rv_source *source, const char *path)
+static int open_archive(zip_t **out, rv_context *context, const char *path)
 {
     int code = 0;
-    source->archive = zip_open(path, ZIP_RDONLY, &code);
-    if (source->archive)
+    *out = zip_open(path, ZIP_RDONLY, &code);
+    if (*out)
         return RV_OK;
 
     zip_error_t error;
     zip_error_init_with_code(&error, code);
     const int rc =
-        rv_fail(source->context, code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS ? RV_ERR_FORMAT : RV_ERR_FILE,
+        rv_fail(context, code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS ? RV_ERR_FORMAT : RV_ERR_FILE,
                 "%s: cannot read: %s", path, zip_error_strerror(&error));
     zip_error_fini(&error);
     return rc;
@@ -116,7 +116,7 @@ static int open_in_archive(rv_source *source, const char *member)
     char *path = rv_format(source->context, "%.*s", (int)(member - source->name) - 1, source->name);
     if (!path)
         return RV_ERR_MEMORY;
-    int rc = open_archive(source, path);
+    int rc = open_archive(&source->archive, source->context, path);
     if (rc == RV_OK)
         rc = open_member(source, path, member);
     rv_free(path);
@@ -127,7 +127,7 @@ static int open_in_archive(rv_source *source, const char *member)
 static int complain_about_archive(rv_source *source)
 {
     char names[256];
-    const int rc = open_archive(source, source->name);
+    const int rc = open_archive(&source->archive, source->context, source->name);
     if (rc < 0)
         return rc;
     list_members(source->archive, names, sizeof names);
@@ -218,4 +218,40 @@ int rv_source_read(rv_source *source, void *out, size_t bytes)
     if (source->file && ferror(source->file))
         return rv_fail(source->context, RV_ERR_FILE, "%s: cannot read: %m", source->name);
     return rv_fail(source->context, RV_ERR_FORMAT, "%s: ends too early or is damaged", source->name);
+}
+
+int rv_source_members(char ***out, size_t *num, rv_context *context, const char *path)
+{
+    zip_t *archive = NULL;
+    *out = NULL;
+    *num = 0;
+    int rc = open_archive(&archive, context, path);
+    if (rc < 0)
+        return rc;
+    const size_t count = (size_t)zip_get_num_entries(archive, 0);
+    *out = rv_alloc(context, count, sizeof **out, "the list of an archive");
+    rc = *out ? RV_OK : RV_ERR_MEMORY;
+    for (size_t i = 0; rc == RV_OK && i < count; i++) {
+        const char *name = zip_get_name(archive, i, 0);
+        if (!name)
+            rc = rv_fail(context, RV_ERR_FORMAT, "%s: entry %zu is damaged", path, i);
+        else if (!((*out)[i] = rv_format(context, "%s", name)))
+            rc = RV_ERR_MEMORY;
+        else
+            *num = i + 1;
+    }
+    zip_discard(archive);
+    if (rc < 0) {
+        rv_source_members_free(*out, *num);
+        *out = NULL;
+        *num = 0;
+    }
+    return rc;
+}
+
+void rv_source_members_free(char **members, size_t num)
+{
+    for (size_t i = 0; i < num; i++)
+        rv_free(members[i]);
+    rv_free(members);
 }

@@ -21,4 +21,8 @@ uint64_t rv_source_left(const rv_source *source);
 /* Exactly `bytes` bytes, or RV_ERR_FORMAT if the end comes first. */
 int rv_source_read(rv_source *source, void *out, size_t bytes);
 
+/* The names of an archive's members, which rv_source_members_free frees. */
+int rv_source_members(char ***out, size_t *num, rv_context *context, const char *path);
+void rv_source_members_free(char **members, size_t num);
+
 #endif

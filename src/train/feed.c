@@ -17,7 +17,7 @@ static bool is_input(const rv_population *population)
 
 /* ---- checks ---- */
 
-static int check_input(const rv_feed *feed, const rv_feed_input *input, size_t num_examples)
+static int check_spikes(const rv_feed *feed, const rv_feed_input *input)
 {
     rv_context *context = feed->model->context;
     const char *name = input->population->name;
@@ -26,42 +26,65 @@ static int check_input(const rv_feed *feed, const rv_feed_input *input, size_t n
     if (rv_spikes_num_neurons(input->spikes) != input->population->size)
         return rv_fail(context, RV_ERR_SHAPE, "input '%s' has %zu neurons, its data have %zu", name,
                        input->population->size, rv_spikes_num_neurons(input->spikes));
-    if (rv_spikes_num_examples(input->spikes) != num_examples)
-        return rv_fail(context, RV_ERR_SHAPE, "input '%s' has %zu examples, expected %zu as the first input", name,
-                       rv_spikes_num_examples(input->spikes), num_examples);
     return RV_OK;
 }
 
-static int check_output(const rv_feed *feed, const rv_feed_output *output, size_t num_examples, bool required)
+static int check_values(const rv_feed *feed, const rv_feed_input *input)
 {
     rv_context *context = feed->model->context;
-    const char *name = output->population->name;
-    if (!output->labels)
-        return required ? rv_fail(context, RV_ERR_DATA, "output '%s': labels are required", name) : RV_OK;
-    if (output->num_labels != num_examples)
-        return rv_fail(context, RV_ERR_SHAPE, "output '%s' has %zu labels for %zu examples", name, output->num_labels,
-                       num_examples);
-    for (size_t i = 0; i < num_examples; i++)
-        if (output->labels[i] < 0 || (size_t)output->labels[i] >= output->population->size)
-            return rv_fail(context, RV_ERR_LABEL, "output '%s': label of example %zu must be >= 0 and < %zu, got %d",
-                           name, i, output->population->size, output->labels[i]);
+    const char *name = input->population->name;
+    if (!input->values)
+        return rv_fail(context, RV_ERR_DATA, "input '%s': %s takes values, and they are required", name,
+                       input->population->neuron.model->name);
+    if (input->num_values % input->example_size)
+        return rv_fail(context, RV_ERR_SHAPE,
+                       "input '%s' has %zu values, expected a multiple of %zu: %zu neurons x %zu input_frames", name,
+                       input->num_values, input->example_size, input->population->size,
+                       input->example_size / input->population->size);
+    for (size_t i = 0; i < input->num_values; i++)
+        if (!isfinite(input->values[i]))
+            return rv_fail(context, RV_ERR_DATA, "input '%s': value %zu of example %zu must be finite, got %g", name,
+                           i % input->example_size, i / input->example_size, (double)input->values[i]);
+    return RV_OK;
+}
+
+static size_t examples_of(const rv_feed_input *input)
+{
+    return input->example_size ? input->num_values / input->example_size : rv_spikes_num_examples(input->spikes);
+}
+
+static int check_input(const rv_feed *feed, const rv_feed_input *input)
+{
+    const int error = input->example_size ? check_values(feed, input) : check_spikes(feed, input);
+    if (error)
+        return error;
+    if (examples_of(input) != examples_of(&feed->inputs[0]))
+        return rv_fail(feed->model->context, RV_ERR_SHAPE,
+                       "input '%s' has %zu examples, expected %zu as the first input", input->population->name,
+                       examples_of(input), examples_of(&feed->inputs[0]));
     return RV_OK;
 }
 
 static int check_data(rv_feed *feed, bool labels_required)
 {
-    if (!feed->inputs[0].spikes)
-        return rv_fail(feed->model->context, RV_ERR_DATA, "input '%s': spikes are required",
-                       feed->inputs[0].population->name);
-    feed->num_examples = rv_spikes_num_examples(feed->inputs[0].spikes);
-    int error = feed->num_examples <= UINT32_MAX ? RV_OK
-                                                 : rv_fail(feed->model->context, RV_ERR_DATA,
-                                                           "more than 4294967295 examples");
+    int error = RV_OK;
     for (int i = 0; !error && i < feed->num_inputs; i++)
-        error = check_input(feed, &feed->inputs[i], feed->num_examples);
+        error = check_input(feed, &feed->inputs[i]);
+    if (error)
+        return error;
+    feed->num_examples = examples_of(&feed->inputs[0]);
+    if (feed->num_examples > UINT32_MAX)
+        return rv_fail(feed->model->context, RV_ERR_DATA, "more than 4294967295 examples");
     for (int i = 0; !error && i < feed->num_outputs; i++)
-        error = check_output(feed, &feed->outputs[i], feed->num_examples, labels_required);
+        error = rv_feed_check_output(feed, &feed->outputs[i], labels_required);
     return error;
+}
+
+/* Numbers of one example of an input that takes values; 0 for others. */
+static size_t example_size(const rv_feed *feed, const rv_population *population)
+{
+    const rv_plan_population *p = &feed->model->populations[population->index];
+    return p->model->takes_values ? p->num_frames * p->n : 0;
 }
 
 static int check_ports(rv_feed *feed, const rv_data *data)
@@ -76,18 +99,18 @@ static int check_ports(rv_feed *feed, const rv_data *data)
         for (int i = 0; i < feed->num_inputs; i++)
             if (feed->inputs[i].population == input->population)
                 return rv_fail(context, RV_ERR_ARGUMENT, "input '%s' is given twice", input->population->name);
-        feed->inputs[feed->num_inputs] = (rv_feed_input){.population = input->population, .spikes = input->spikes};
+        feed->inputs[feed->num_inputs] = (rv_feed_input){
+            .population = input->population,
+            .spikes = input->spikes,
+            .values = input->values,
+            .num_values = input->num_values,
+            .example_size = example_size(feed, input->population),
+        };
     }
-    for (; feed->num_outputs < RV_MAX_PORTS && data->outputs[feed->num_outputs].population; feed->num_outputs++) {
-        const rv_output *output = &data->outputs[feed->num_outputs];
-        if (output->population->network != network || !output->population->neuron.readout)
-            return rv_fail(context, RV_ERR_ARGUMENT, "output '%s' is not a population of this network with a readout",
-                           output->population->name);
-        for (int i = 0; i < feed->num_outputs; i++)
-            if (feed->outputs[i].population == output->population)
-                return rv_fail(context, RV_ERR_ARGUMENT, "output '%s' is given twice", output->population->name);
-        feed->outputs[feed->num_outputs] =
-            (rv_feed_output){output->population, output->labels, output->num_labels};
+    for (int i = 0; i < RV_MAX_PORTS && data->outputs[i].population; i++) {
+        const int error = rv_feed_add_output(feed, &data->outputs[i]);
+        if (error)
+            return error;
     }
     for (size_t i = 0; i < network->num_populations; i++) {
         bool fed = !is_input(network->populations[i]);
@@ -152,20 +175,22 @@ static int bin_input(rv_feed *feed, rv_feed_input *input)
     return error;
 }
 
-int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool labels_required)
+int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool learns, bool labels_required)
 {
     *out = NULL;
     rv_feed *feed = rv_alloc(model->context, 1, sizeof *feed, "feed");
     if (!feed)
         return RV_ERR_MEMORY;
     feed->model = model;
+    feed->learns = learns;
     feed->next_batch = data->next_batch;
     feed->next_batch_user = data->next_batch_user;
     int error = check_ports(feed, data);
     if (!error && !feed->next_batch) {
         error = check_data(feed, labels_required);
         for (int i = 0; !error && i < feed->num_inputs; i++)
-            error = bin_input(feed, &feed->inputs[i]);
+            if (!feed->inputs[i].example_size)
+                error = bin_input(feed, &feed->inputs[i]);
     }
     if (error) {
         rv_feed_free(feed);
@@ -198,11 +223,16 @@ int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_req
     const int got = feed->next_batch(feed->next_batch_user, batch, inputs, outputs);
     if (got <= 0)
         return got;
-    for (int i = 0; i < feed->num_inputs; i++)
+    for (int i = 0; i < feed->num_inputs; i++) {
         feed->inputs[i].spikes = inputs[i].spikes;
+        feed->inputs[i].values = inputs[i].values;
+        feed->inputs[i].num_values = inputs[i].num_values;
+    }
     for (int i = 0; i < feed->num_outputs; i++) {
         feed->outputs[i].labels = outputs[i].labels;
         feed->outputs[i].num_labels = outputs[i].num_labels;
+        feed->outputs[i].targets = outputs[i].targets;
+        feed->outputs[i].num_targets = outputs[i].num_targets;
     }
     const int error = check_data(feed, labels_required);
     if (error)
@@ -271,19 +301,25 @@ static int load_unbinned(const rv_feed *feed, const rv_engine *engine, const rv_
     return error;
 }
 
+static int load_input(const rv_feed *feed, const rv_engine *engine, const rv_feed_input *input, rv_example *example)
+{
+    const uint32_t population = input->population->index;
+    const rv_plan_population *p = &feed->model->populations[population];
+    if (input->example_size) {
+        example->values[population] = input->values + example->index * input->example_size;
+        return RV_OK;
+    }
+    if (feed->transform || feed->next_batch)
+        return load_unbinned(feed, engine, input, p, example);
+    return load_binned(engine, p, &example->tapes[population], &input->binned, example->index);
+}
+
 int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example)
 {
-    for (int i = 0; i < feed->num_inputs; i++) {
-        const rv_feed_input *input = &feed->inputs[i];
-        const rv_plan_population *p = &feed->model->populations[input->population->index];
-        const int error = feed->transform || feed->next_batch
-                              ? load_unbinned(feed, engine, input, p, example)
-                              : load_binned(engine, p, &example->tapes[input->population->index], &input->binned,
-                                            example->index);
-        if (error)
-            return error;
-    }
-    return RV_OK;
+    int error = RV_OK;
+    for (int i = 0; !error && i < feed->num_inputs; i++)
+        error = load_input(feed, engine, &feed->inputs[i], example);
+    return error;
 }
 
 size_t rv_feed_memory(const rv_feed *feed)

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "comm/communicator.h"
 #include "train/run.h"
 
 static const char *name_of(const rv_callback *callback)
@@ -152,21 +153,32 @@ static int call(const rv_callback *c, rv_event event, size_t number, const rv_me
     return 0;
 }
 
+/* All ranks go on, stop or fail together. A stop that was asked for at any time counts from here on. */
+static int agree(rv_run *run, int error)
+{
+    const bool stop = atomic_load(&run->stop) || (run->parent && atomic_load(&run->parent->stop));
+    int worst = error, stopping = stop;
+    const int failed = rv_comm_min(run->context, error, &worst);
+    const int unheard = failed ? failed : rv_comm_max(run->context, stop, &stopping);
+    run->stopping |= stopping > 0;
+    if (error || unheard)
+        return error ? error : unheard;
+    return worst ? rv_fail(run->context, worst, "another rank failed: %s", rv_strerror(worst)) : RV_OK;
+}
+
 int rv_hooks_call(rv_run *run, rv_event event, size_t number)
 {
     /* the validation's metrics belong to the epoch, not to its batches */
     const bool whole = event == RV_ON_EPOCH_END || event == RV_ON_TRAIN_END || event == RV_ON_TEST_END;
     const rv_metrics metrics = {whole ? run->scores.num_all : run->scores.num_own, run->scores.items};
-    int stop = 0;
-    for (size_t i = 0; i < run->hooks.num; i++) {
+    int error = RV_OK;
+    for (size_t i = 0; !error && i < run->hooks.num; i++) {
         const rv_callback *callback = &run->hooks.callbacks[i];
         const int code = call(callback, event, number, &metrics);
         if (code < 0)
-            return explain(run, callback, hook_name[event], code);
+            error = explain(run, callback, hook_name[event], code);
         if (code > 0)
-            stop = 1;
+            atomic_store(&run->stop, true);
     }
-    if (stop)
-        atomic_store(&run->stop, true);
-    return 0;
+    return agree(run, error);
 }

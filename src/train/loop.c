@@ -30,11 +30,9 @@ static void set_examples(rv_run *run)
     for (size_t e = 0; e < run->batch_count; e++) {
         rv_example *example = &run->engine->examples[e];
         example->index = run->order ? run->order[run->batch_first + e] : e;
+        example->number = rv_run_batch_example(run, e);
         example->epoch = run->epoch;
-        for (int o = 0; o < run->feed->num_outputs; o++) {
-            const int32_t *labels = run->feed->outputs[o].labels;
-            example->labels[o] = labels ? labels[example->index] : -1;
-        }
+        rv_feed_expect(run->feed, example);
     }
 }
 
@@ -87,17 +85,19 @@ static int run_batch(rv_run *run)
     if (error)
         return error;
     rv_scores_add(run);
-    rv_probes_end(run);
-    if (run->predictions)
+    error = rv_probes_end(run);
+    if (!error && run->predictions)
+        error = rv_engine_share_readouts(run->engine, run->batch_count);
+    if (!error && run->predictions)
         error = keep_predictions(run);
     return error ? error : rv_hooks_call(run, RV_ON_BATCH_END, run->batch);
 }
 
 /* ---- an epoch ---- */
 
-static bool is_stopped(rv_run *run)
+static bool is_stopped(const rv_run *run)
 {
-    return atomic_load(&run->stop);
+    return run->stopping;
 }
 
 static int run_batches(rv_run *run, rv_run *stopper)

@@ -8,26 +8,6 @@
 #include "base/philox.h"
 #include "train/run.h"
 
-static const rv_loss_model *loss_of(const rv_output *output)
-{
-    return output->loss ? output->loss : rv_sparse_categorical_crossentropy();
-}
-
-static void set_targets(rv_engine_options *options, const rv_data *data, const rv_feed *feed)
-{
-    options->num_targets = feed->num_outputs;
-    for (int o = 0; o < feed->num_outputs; o++) {
-        const rv_output *output = &data->outputs[o];
-        rv_target *target = &options->targets[o];
-        target->population = output->population->index;
-        target->loss = loss_of(output);
-        for (int m = 0; m < RV_MAX_METRICS && output->metrics[m]; m++)
-            target->metrics[target->num_metrics++] = output->metrics[m];
-        if (!target->num_metrics)
-            target->metrics[target->num_metrics++] = rv_sparse_categorical_accuracy();
-    }
-}
-
 /* What all runs share. `feed` is the parent's, or NULL. */
 static int create(rv_run **out, rv_compiled_network *model, rv_run_kind kind, const rv_data *data, rv_feed *feed,
                   const rv_callback *callbacks, size_t num_callbacks)
@@ -48,7 +28,7 @@ static int create(rv_run **out, rv_compiled_network *model, rv_run_kind kind, co
     run->owns_feed = !feed;
     run->feed = feed;
     if (!feed) {
-        const int error = rv_feed_create(&run->feed, model, data, labels_required);
+        const int error = rv_feed_create(&run->feed, model, data, kind == RV_RUN_TRAIN, labels_required);
         if (error)
             return error;
     }
@@ -59,7 +39,7 @@ static int create(rv_run **out, rv_compiled_network *model, rv_run_kind kind, co
     };
     if (!run->feed->next_batch && run->feed->num_examples < options.capacity)
         options.capacity = run->feed->num_examples ? run->feed->num_examples : 1;
-    set_targets(&options, data, run->feed);
+    rv_feed_set_targets(run->feed, &options);
     return rv_engine_create(&run->engine, model, &options);
 }
 
@@ -133,6 +113,7 @@ static int create_validation(rv_run *run, const rv_train_desc *desc, const uint3
     rv_run *validation = run->validation;
     if (error)
         return error;
+    validation->parent = run;
     validation->num_epochs = desc->num_epochs;
     validation->start_epoch = desc->start_epoch;
     if (!validation->feed->next_batch)
@@ -149,7 +130,7 @@ static int set_transform(rv_run *run, const rv_train_desc *desc)
     feed->transform_capacity = desc->transform_capacity;
     size_t largest = 0;
     for (int i = 0; i < feed->num_inputs; i++)
-        if (rv_spikes_max_count(feed->inputs[i].spikes) > largest)
+        if (feed->inputs[i].spikes && rv_spikes_max_count(feed->inputs[i].spikes) > largest)
             largest = rv_spikes_max_count(feed->inputs[i].spikes);
     if (!feed->transform_capacity)
         feed->transform_capacity = 2 * largest;
@@ -299,6 +280,11 @@ size_t rv_run_batch_example(const rv_run *run, size_t index)
 const uint32_t *rv_run_order(const rv_run *run)
 {
     return run->order;
+}
+
+int rv_run_rank(const rv_run *run)
+{
+    return rv_context_rank(run->context);
 }
 
 size_t rv_run_num_members(const rv_run *run)

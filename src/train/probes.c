@@ -122,9 +122,13 @@ int rv_spike_probe_add(rv_probe **out, rv_run *run, const rv_spike_probe_desc *d
 
 static bool find_state(const rv_plan_population *p, const char *name, rv_tap *tap)
 {
+    if (p->input != RV_NONE && !strcmp(name, "Input")) {
+        *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = p->input};
+        return true;
+    }
     for (int i = 0; i < p->model->num_state; i++) {
         const rv_state_variable *v = &p->model->state[i];
-        if (!strcmp(name, v->internal) || (v->name[0] && !strcmp(name, v->name))) {
+        if (v->internal[0] && (!strcmp(name, v->internal) || !strcmp(name, v->name))) {
             *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = p->state[i]};
             return true;
         }
@@ -151,16 +155,27 @@ static bool find_adjoint(const rv_run *run, const rv_plan_population *p, const c
     return true;
 }
 
+/* ", name" at the end of text[size], without the comma where it is the first */
+static void append(char *text, size_t size, const char *name)
+{
+    const size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
+}
+
 static int fail_unknown(rv_run *run, const rv_plan_population *p, const char *name)
 {
-    char known[512];
-    size_t used = (size_t)snprintf(known, sizeof known, "%s", p->num_groups ? "Isyn" : "");
-    for (int i = 0; i < p->model->num_state && used < sizeof known; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, ", %s", p->model->state[i].internal);
-    for (int i = 0; i < p->model->num_params && used < sizeof known; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, ", %s", p->model->params[i].name);
-    if (run->engine->learn && p->adjoint && used < sizeof known)
-        snprintf(known + used, sizeof known - used, ", LambdaV, LambdaI");
+    char known[512] = "";
+    if (p->num_groups)
+        append(known, sizeof known, "Isyn");
+    if (p->input != RV_NONE)
+        append(known, sizeof known, "Input");
+    for (int i = 0; i < p->model->num_state; i++)
+        if (p->model->state[i].internal[0])
+            append(known, sizeof known, p->model->state[i].internal);
+    for (int i = 0; i < p->model->num_params; i++)
+        append(known, sizeof known, p->model->params[i].name);
+    if (run->engine->learn && p->adjoint)
+        append(known, sizeof known, "LambdaV, LambdaI");
     return rv_fail(run->context, RV_ERR_NAME, "population '%s' has no variable '%s', expected one of: %s",
                    p->population->name, name, known);
 }
@@ -242,7 +257,7 @@ int rv_probes_allocate(rv_run *run)
     return RV_OK;
 }
 
-static bool is_selected(const rv_probe *probe, const rv_example *example)
+bool rv_probe_selects(const rv_probe *probe, const rv_example *example)
 {
     return probe->num_neurons && (!probe->selected || probe->selected[example->index]);
 }
@@ -255,28 +270,37 @@ void rv_probes_begin(rv_run *run)
         example->taps = taps;
         example->num_taps = 0;
         for (rv_probe *probe = run->probes; probe; probe = probe->next)
-            if (!probe->spikes && is_selected(probe, example))
+            if (!probe->spikes && rv_probe_selects(probe, example))
                 taps[example->num_taps++] = (rv_tap_target){&probe->tap, probe->values[e]};
     }
+}
+
+int rv_probe_make_room(rv_probe *probe, size_t position, size_t num)
+{
+    const size_t e = position;
+    if (probe->room[e] >= num)
+        return RV_OK;
+    const size_t room = num + num / 2;
+    double *times = rv_realloc(probe->run->context, probe->times[e], room, sizeof *times, "recorded spikes");
+    if (!times)
+        return RV_ERR_MEMORY;
+    probe->times[e] = times;
+    int32_t *ids = rv_realloc(probe->run->context, probe->ids[e], room, sizeof *ids, "recorded spikes");
+    if (!ids)
+        return RV_ERR_MEMORY;
+    probe->ids[e] = ids;
+    probe->room[e] = room;
+    return RV_OK;
 }
 
 static int collect_spikes(rv_probe *probe, const rv_example *example)
 {
     const rv_compiled_network *model = probe->run->model;
     const rv_tape *tape = &example->tapes[probe->tap.population];
-    const size_t e = example->position, num = tape->offset[model->num_steps];
-    if (probe->room[e] < num) {
-        const size_t room = num + num / 2;
-        double *times = rv_realloc(probe->run->context, probe->times[e], room, sizeof *times, "recorded spikes");
-        if (!times)
-            return RV_ERR_MEMORY;
-        probe->times[e] = times;
-        int32_t *ids = rv_realloc(probe->run->context, probe->ids[e], room, sizeof *ids, "recorded spikes");
-        if (!ids)
-            return RV_ERR_MEMORY;
-        probe->ids[e] = ids;
-        probe->room[e] = room;
-    }
+    const size_t e = example->position;
+    const int error = rv_probe_make_room(probe, e, tape->offset[model->num_steps]);
+    if (error)
+        return error;
     size_t kept = 0;
     for (uint32_t t = 0; t < model->num_steps; t++)
         for (uint32_t k = tape->offset[t]; k < tape->offset[t + 1]; k++)
@@ -302,7 +326,7 @@ static void collect_counts(rv_probe *probe, const rv_example *example)
 int rv_probes_collect(rv_run *run, const rv_example *example)
 {
     for (rv_probe *probe = run->probes; probe; probe = probe->next) {
-        if (!probe->spikes || !is_selected(probe, example))
+        if (!probe->spikes || !rv_probe_selects(probe, example))
             continue;
         if (probe->counts) {
             collect_counts(probe, example);
@@ -327,7 +351,7 @@ static void end(rv_run *run, rv_probe *probe)
     for (size_t e = 0; e < run->batch_count; e++) {
         const rv_example *example = &run->engine->examples[e];
         const size_t spikes = probe->entries[e].num;
-        if (!is_selected(probe, example))
+        if (!rv_probe_selects(probe, example) || !rv_probes_have(run, e))
             continue;
         rv_entry entry = {.epoch = example->epoch, .example = rv_run_batch_example(run, e)};
         if (probe->spikes && !probe->counts) {
@@ -351,10 +375,12 @@ static void end(rv_run *run, rv_probe *probe)
     probe->batch = (rv_entries){num, probe->entries};
 }
 
-void rv_probes_end(rv_run *run)
+int rv_probes_end(rv_run *run)
 {
-    for (rv_probe *probe = run->probes; probe; probe = probe->next)
+    const int error = rv_probes_gather(run);
+    for (rv_probe *probe = run->probes; !error && probe; probe = probe->next)
         end(run, probe);
+    return error;
 }
 
 size_t rv_probes_memory(const rv_run *run)

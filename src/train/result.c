@@ -26,7 +26,7 @@ struct rv_result {
     rv_metrics *history; /* (num_epochs) */
     size_t num_epochs, max_epochs;
     size_t num_metrics;
-    char (*names)[64]; /* (num_metrics) */
+    char (*names)[80]; /* (num_metrics) */
     rv_metrics empty;
     bool stopped;
     record_list recorded, validation;
@@ -50,16 +50,33 @@ int rv_result_create(rv_result **out, rv_run *run)
     return result->names ? RV_OK : RV_ERR_MEMORY;
 }
 
+/* Items and the sums they point to, in one piece that rv_free frees. */
+static rv_metric_value *copy_items(rv_result *result, const rv_scores *scores)
+{
+    size_t num_sums = 0;
+    for (size_t i = 0; i < result->num_metrics; i++)
+        num_sums += scores->items[i].num_sums;
+    const size_t head = result->num_metrics * sizeof(rv_metric_value);
+    rv_metric_value *items = rv_alloc(result->context, head + num_sums * sizeof(double), 1, "history");
+    double *sums = items ? (double *)(items + result->num_metrics) : NULL;
+    for (size_t i = 0; items && i < result->num_metrics; i++) {
+        items[i] = scores->items[i];
+        items[i].name = result->names[i];
+        if (!items[i].sums)
+            continue;
+        items[i].sums = memcpy(sums, scores->items[i].sums, items[i].num_sums * sizeof *sums);
+        sums += items[i].num_sums;
+    }
+    return items;
+}
+
 int rv_result_add_epoch(rv_result *result, const rv_scores *scores)
 {
     const int error = rv_grow(result->context, &result->history, &result->max_epochs, result->num_epochs + 1,
                               sizeof *result->history, "history");
-    rv_metric_value *items =
-        error ? NULL : rv_alloc(result->context, result->num_metrics, sizeof *items, "history");
+    rv_metric_value *items = error ? NULL : copy_items(result, scores);
     if (!items)
         return RV_ERR_MEMORY;
-    for (size_t i = 0; i < result->num_metrics; i++)
-        items[i] = (rv_metric_value){scores->items[i].output, result->names[i], scores->items[i].value};
     result->history[result->num_epochs++] = (rv_metrics){result->num_metrics, items};
     return RV_OK;
 }

@@ -19,18 +19,27 @@ typedef struct rv_binned {
 
 typedef struct rv_feed_input {
     const rv_population *population;
-    const rv_spikes *spikes;
+    const rv_spikes *spikes; /* NULL where it takes values */
+    const float *values;     /* (num_examples, example_size) */
+    size_t num_values;
+    size_t example_size; /* numbers of one example: input_frames * n; 0 where it takes spikes */
     rv_binned binned; /* empty where spikes are binned as they are needed */
 } rv_feed_input;
 
 typedef struct rv_feed_output {
     const rv_population *population;
+    rv_loss loss;
+    rv_metric metrics[RV_MAX_METRICS];
+    int num_metrics;
     const int32_t *labels;
     size_t num_labels;
+    const float *targets; /* (num_examples, n) or (num_examples, T, n) */
+    size_t num_targets;
 } rv_feed_output;
 
 typedef struct rv_feed {
     rv_compiled_network *model;
+    bool learns;
     rv_feed_input inputs[RV_MAX_PORTS];
     int num_inputs;
     rv_feed_output outputs[RV_MAX_PORTS];
@@ -43,14 +52,20 @@ typedef struct rv_feed {
     size_t transform_capacity;
 } rv_feed;
 
-/* Checks the data against the network and bins it. `required` = labels are needed. */
-int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool labels_required);
+/* Checks the data against the network and bins it. labels_required: and targets, where losses and metrics need them. */
+int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool learns, bool labels_required);
 void rv_feed_free(rv_feed *feed);
 /* The iterator's next batch: 1, 0 at the end, negative on failure. */
 int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_required);
-/* Fills the tapes of all inputs with example->index. Thread-safe. */
+/* Fills the tapes, or points to the values, of all inputs with example->index. Thread-safe. */
 int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example);
 size_t rv_feed_memory(const rv_feed *feed);
+
+/* What outputs are held against: adding one, checking its data, telling the engine, and of each example. */
+int rv_feed_add_output(rv_feed *feed, const rv_output *output);
+int rv_feed_check_output(const rv_feed *feed, const rv_feed_output *output, bool required);
+void rv_feed_set_targets(const rv_feed *feed, rv_engine_options *options);
+void rv_feed_expect(const rv_feed *feed, rv_example *example);
 
 /* ---- hooks ---------------------------------------------------------------------------------------------------------- */
 
@@ -105,15 +120,21 @@ int rv_probes_allocate(rv_run *run);
 /* Before a batch: what each example's taps are. After an example: its spikes. After the batch: its entries. */
 void rv_probes_begin(rv_run *run);
 int rv_probes_collect(rv_run *run, const rv_example *example);
-void rv_probes_end(rv_run *run);
+int rv_probes_end(rv_run *run);
+bool rv_probe_selects(const rv_probe *probe, const rv_example *example);
+/* Room for num spikes of the example at a position. */
+int rv_probe_make_room(rv_probe *probe, size_t position, size_t num);
+/* Ranks: what others recorded to rank 0; whether what was recorded of an example is here. */
+int rv_probes_gather(rv_run *run);
+bool rv_probes_have(const rv_run *run, size_t position);
 size_t rv_probes_memory(const rv_run *run);
 
 /* ---- metrics -------------------------------------------------------------------------------------------------------- */
 
 typedef struct rv_scores {
     rv_metric_value *items; /* own ones, then the validation's */
-    double *sums;           /* (num_own) */
-    size_t num_own, num_all;
+    double *sums;           /* (num_sums) of the own ones, in order */
+    size_t num_own, num_all, num_sums;
     size_t count; /* examples in the sums */
     char *names;  /* storage of "val_..." */
 } rv_scores;
@@ -136,6 +157,7 @@ struct rv_run {
     rv_feed *feed;
     bool owns_feed;
     rv_run *validation; /* child, or NULL */
+    rv_run *parent;     /* of a validation */
     rv_hooks hooks;
     rv_probe *probes; /* list */
     size_t num_probes;
@@ -148,7 +170,8 @@ struct rv_run {
     size_t num_members;
     size_t num_epochs, start_epoch, epoch;
     bool shuffle;
-    atomic_bool stop;
+    atomic_bool stop; /* asked for */
+    bool stopping;    /* agreed on by all ranks, between hooks */
 
     size_t batch;       /* number of the current one */
     size_t batch_count; /* examples in it */

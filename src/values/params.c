@@ -34,22 +34,25 @@ bool rv_param_in_range(const rv_param *param, double x)
 {
     if (param->kind == RV_PARAM_FLAG)
         return x == 0 || x == 1;
+    if (param->kind == RV_PARAM_COUNT && x != floor(x))
+        return false;
     return isfinite(x) && (param->min_open ? x > param->min : x >= param->min) && x <= param->max;
 }
 
 int rv_param_fail_range(rv_context *context, const rv_param *param, double x, const char *what)
 {
-    const char *space = param->unit[0] ? " " : "";
+    const char *space = param->unit[0] ? " " : "", *whole = param->kind == RV_PARAM_COUNT ? "a whole number " : "";
     char expected[128];
     if (param->kind == RV_PARAM_FLAG)
         snprintf(expected, sizeof expected, "0 or 1");
     else if (isinf(param->min) && isinf(param->max))
         snprintf(expected, sizeof expected, "a finite number");
     else if (isinf(param->max))
-        snprintf(expected, sizeof expected, "%s %g%s%s", param->min_open ? ">" : ">=", param->min, space, param->unit);
+        snprintf(expected, sizeof expected, "%s%s %g%s%s", whole, param->min_open ? ">" : ">=", param->min, space,
+                 param->unit);
     else
-        snprintf(expected, sizeof expected, "%s %g and <= %g%s%s", param->min_open ? ">" : ">=", param->min, param->max,
-                 space, param->unit);
+        snprintf(expected, sizeof expected, "%s%s %g and <= %g%s%s", whole, param->min_open ? ">" : ">=", param->min,
+                 param->max, space, param->unit);
     return rv_fail(context, RV_ERR_VALUE, "%s: %s must be %s, got %g", what, param->name, expected, x);
 }
 

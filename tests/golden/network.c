@@ -112,12 +112,6 @@ static void read_shape(rv_population_desc *desc, size_t *size, const json_t *sha
     }
 }
 
-static bool ends_with_input(const char *type)
-{
-    const size_t length = strlen(type);
-    return length >= 5 && strcasecmp(type + length - 5, "input") == 0;
-}
-
 static void read_readout(golden_population *p, const json_t *readout, golden_report *report)
 {
     if (!readout || json_is_null(readout))
@@ -146,13 +140,13 @@ static void add_population(golden_network *network, const golden_case *c, json_t
     miss_other_keys(json, known, owner, report);
     read_shape(&desc, &p->size, json_object_get(json, "shape"), report);
     read_readout(p, json_object_get(json, "readout"), report);
-    p->is_input = ends_with_input(p->type);
-    network->num_inputs += p->is_input;
     network->num_outputs += p->readout != NULL;
     if (rv_neuron_by_name(&desc.neuron, c->context, p->type) < 0) {
         golden_miss(report, "neuron %s", p->type);
         return;
     }
+    p->fed = rv_neuron_model_fed(desc.neuron.model);
+    network->num_inputs += p->fed != RV_FED_BY_CONNECTIONS;
     set_params(&(golden_model){"neuron", p->type, owner, &desc.neuron, NULL}, c, neuron, report);
     desc.neuron.readout = p->readout;
     if (!golden_stopped(report) && rv_population_add(&p->handle, network->handle, &desc) < 0)

@@ -9,7 +9,7 @@ typedef struct golden_population {
     const char *name; /* borrowed from the case, as is type */
     const char *type; /* of the neuron */
     size_t size;
-    bool is_input; /* fed with data */
+    rv_fed fed;
     rv_readout readout;
     rv_population *handle;
 } golden_population;

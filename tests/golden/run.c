@@ -36,39 +36,42 @@ static bool is_common(const char *key)
     return false;
 }
 
-static bool uses_readout(const golden_job *job, const char *name)
-{
-    for (size_t i = 0; i < job->network.num_populations; i++) {
-        const rv_readout readout = job->network.populations[i].readout;
-        if (readout && strcmp(rv_readout_name(readout), name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* An option of mlGeNN's that this engine does not have, but whose given value asks for nothing. */
-static bool asks_for_nothing(const golden_job *job, const char *key, const json_t *value)
+static bool asks_for_nothing(const json_t *value)
 {
-    if (strcmp(key, "ttfs_alpha") == 0)
-        return json_is_number(value) && !uses_readout(job, "FirstSpikeTime");
     return json_is_false(value) || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
 }
 
-static rv_loss read_loss(golden_job *job, json_t *json)
+static void set_loss_param(golden_job *job, rv_loss *loss, const char *name, const char *key, const json_t *value)
+{
+    const double number = json_is_boolean(value) ? json_is_true(value) : json_number_value(value);
+    if (!json_is_number(value) && !json_is_boolean(value)) {
+        golden_fail(job->report, "case.json: loss %s: %s must be a number", name, key);
+        return;
+    }
+    const int code = loss->model ? rv_loss_set(loss, job->c.context, key, number) : RV_ERR_NAME;
+    if (code == RV_ERR_NAME)
+        golden_miss(job->report, "parameter %s of loss %s", key, name);
+    else if (code < 0)
+        golden_fail(job->report, "loss %s: %s", name, rv_last_error(job->c.context));
+}
+
+/* A name, or an object with the name as its type and parameters. */
+static void read_loss(golden_job *job, rv_loss *loss, json_t *json)
 {
     const bool bare = json_is_string(json);
     const char *const name = bare ? json_string_value(json) : golden_get_string(json, "type", job->report);
-    const rv_loss loss = name ? rv_loss_by_name(name) : NULL;
     const char *key;
     json_t *value;
-    if (name && !loss)
+    if (!name)
+        return;
+    if (rv_loss_by_name(loss, job->c.context, name) < 0)
         golden_miss(job->report, "loss %s", name);
     json_object_foreach(bare ? NULL : json, key, value)
     {
         if (strcmp(key, "type") != 0)
-            golden_miss(job->report, "parameter %s of loss %s", key, name ? name : "");
+            set_loss_param(job, loss, name, key, value);
     }
-    return loss;
 }
 
 /* The connections have read it, each for itself; what is left is to see that it names nothing else. */
@@ -90,7 +93,8 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
     } numbers[] = {{"reg_lambda_upper", &desc->reg_lambda_upper},
                    {"reg_lambda_lower", &desc->reg_lambda_lower},
                    {"reg_nu_upper", &desc->reg_nu_upper},
-                   {"softmax_temperature", &desc->softmax_temperature}};
+                   {"softmax_temperature", &desc->softmax_temperature},
+                   {"ttfs_alpha", &desc->ttfs_alpha}};
     const char *key;
     json_t *value;
     json_object_foreach(job->c.params, key, value)
@@ -102,15 +106,19 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
         }
         if (strcmp(key, "max_spikes") == 0)
             known = golden_get_size(job->c.params, key, 1, 1000000000, &desc->max_spikes, job->report);
+        if (strcmp(key, "per_timestep_loss") == 0 && json_is_boolean(value))
+            known = (desc->per_timestep_loss = json_is_true(value), true);
         if (strcmp(key, "loss") == 0) {
-            *loss = read_loss(job, value);
+            read_loss(job, loss, value);
             known = true;
         }
         if (strcmp(key, "learn_delays") == 0)
             known = check_learn_delays(job, value);
-        if (!known && !asks_for_nothing(job, key, value))
+        if (!known && !asks_for_nothing(value))
             golden_miss(job->report, "option %s", key);
     }
+    if (json_object_get(job->c.params, "ttfs_alpha") && desc->ttfs_alpha == 0)
+        desc->ttfs_alpha = -1; /* none; a zero is the default */
 }
 
 /* ---- inference -------------------------------------------------------------------------------------------------- */
@@ -212,7 +220,7 @@ static int train_batch(golden_job *job, rv_compiled_network *model, rv_loss loss
     golden_batch_make(&batch, &job->c, &job->network, first, num, job->report);
     for (size_t i = 0; i < job->network.num_outputs; i++) {
         batch.data.outputs[i].loss = loss;
-        if (!batch.labels[i])
+        if (!batch.data.outputs[i].labels && !batch.data.outputs[i].targets)
             golden_fail(job->report, "array labels is missing");
     }
     if (!golden_stopped(job->report)) {
@@ -242,7 +250,7 @@ static void run_eventprop(golden_job *job)
                               .batch_size = job->c.batch_size,
                               .optimiser = rv_adam(1e-3),
                               .keep_gradients = true};
-    rv_loss loss = NULL;
+    rv_loss loss = {0};
     rv_compiled_network *model = NULL;
     const rv_connection **learn_delays = calloc(job->network.num_connections + 1, sizeof *learn_delays);
     read_eventprop(job, &desc, &loss);
@@ -287,11 +295,6 @@ static void check_case(golden_job *job)
     if (!run)
         golden_miss(job->report, "compiler %s", job->c.compiler);
     golden_network_build(&job->network, &job->c, job->report);
-    for (size_t i = 0; i < job->c.num_arrays; i++) {
-        const char *const name = job->c.arrays[i].name;
-        if (strcmp(name, "in_values") == 0 || strcmp(name, "targets") == 0)
-            golden_miss(job->report, "input %s", name);
-    }
     if (!golden_stopped(job->report) && (job->c.timesteps == 0 || job->c.dt == 0))
         golden_fail(job->report, "case.json: timesteps and dt are required");
     if (job->network.num_inputs > RV_MAX_PORTS || job->network.num_outputs > RV_MAX_PORTS)

@@ -98,7 +98,7 @@ void tiny_free(tiny *t)
 rv_data tiny_data(const tiny *t)
 {
     return (rv_data){
-        .inputs = {{t->input, t->spikes}},
+        .inputs = {{.population = t->input, .spikes = t->spikes}},
         .outputs = {{.population = t->output, .labels = t->labels, .num_labels = TINY_EXAMPLES}},
     };
 }

@@ -58,7 +58,7 @@ static int connect(training_task *task, int which, rv_population *source, rv_pop
 static int add_network(training_task *task, uint64_t *random)
 {
     const training_task_desc *const d = &task->desc;
-    const rv_readout readout = rv_readout_by_name(d->readout ? d->readout : "AvgVar");
+    const rv_readout readout = rv_avg_var();
     int code = rv_network_create(&task->network, task->context, RV_EVENTPROP_DEFAULTS);
     if (code >= 0)
         code =
@@ -96,7 +96,7 @@ static int add_data(training_task *task, uint64_t *random)
     for (size_t e = 0; e < d->examples && code >= 0; e++) {
         const size_t num = (size_t)((0.5 + next_uniform(random)) * (double)d->inputs * d->spikes_per_input);
         for (size_t s = 0; s < num; s++) {
-            times[s] = next_uniform(random) * (double)d->timesteps * (d->dt > 0 ? d->dt : 1);
+            times[s] = next_uniform(random) * (double)d->timesteps;
             ids[s] = (int32_t)(next_random(random) % d->inputs);
         }
         task->labels[e] = (int32_t)(next_random(random) % d->outputs);
@@ -137,14 +137,13 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
     const rv_connection *const learn_delays[] = {task->connections[0]};
     return rv_compile_eventprop(out, task->network,
                                 &(rv_eventprop_desc){.example_timesteps = d->timesteps,
-                                                     .dt = d->dt,
                                                      .batch_size = batch_size,
                                                      .optimiser = rv_adam(1e-2),
                                                      .reg_lambda_upper = d->regularisation,
                                                      .reg_lambda_lower = d->regularisation,
                                                      .reg_nu_upper = 3,
                                                      .delay_learn_conns = learn_delays,
-                                                     .num_delay_learn_conns = d->delays ? 1 : 0,
+                                                     .num_delay_learn_conns = d->learn_delays ? 1 : 0,
                                                      .delay_optimiser = rv_adam(0.3),
                                                      .schedule = d->schedule,
                                                      .keep_gradients = !d->forget_gradients});

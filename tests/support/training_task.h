@@ -6,11 +6,10 @@
 
 typedef struct training_task_desc {
     size_t inputs, hidden, outputs, examples, timesteps;
-    double dt;               /* ms; 0 = 1 */
     double regularisation;   /* lambda of both signs */
-    const char *readout;     /* NULL = "AvgVar" */
     double spikes_per_input; /* mean number in an example */
-    bool delays;             /* on the first two connections, of up to 6 steps, learnt on the first */
+    bool delays;             /* of up to 6 steps on the first two connections */
+    bool learn_delays;       /* of the first connection */
     uint64_t seed;
     int num_threads;
     const char *isa;
