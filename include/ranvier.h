@@ -11,6 +11,7 @@
 #include <ranvier/data.h>      /* spike trains, data sets, encoders, readers */
 #include <ranvier/outputs.h>   /* readouts, losses, metrics */
 #include <ranvier/neurons.h>   /* neuron and synapse models */
+#include <ranvier/custom.h>    /* neuron models of your own */
 #include <ranvier/connectivity.h> /* who is connected to whom */
 #include <ranvier/network.h>   /* populations, connections, layers */
 #include <ranvier/optimise.h>  /* optimisers */

@@ -50,6 +50,34 @@ static const training_task_desc delayed = {.inputs = 30,
                                            .learn_delays = true,
                                            .seed = 7};
 
+/* Both kinds of neurons that e-prop learns, and the form with traces. */
+static const training_task_desc eprop = {.rule = TRAINING_EPROP,
+                                         .inputs = 40,
+                                         .hidden = 70,
+                                         .outputs = 5,
+                                         .examples = 37,
+                                         .timesteps = 60,
+                                         .spikes_per_input = 3,
+                                         .seed = 8};
+static const training_task_desc eprop_adaptive = {.rule = TRAINING_EPROP_ADAPTIVE,
+                                                  .inputs = 30,
+                                                  .hidden = 300,
+                                                  .outputs = 20,
+                                                  .examples = 21,
+                                                  .timesteps = 40,
+                                                  .spikes_per_input = 4,
+                                                  .delays = true,
+                                                  .seed = 9};
+static const training_task_desc eprop_online = {.rule = TRAINING_EPROP_ADAPTIVE,
+                                                .online = true,
+                                                .inputs = 20,
+                                                .hidden = 33,
+                                                .outputs = 4,
+                                                .examples = 21,
+                                                .timesteps = 40,
+                                                .spikes_per_input = 4,
+                                                .seed = 10};
+
 static const manner base = {.name = "one thread", .threads = 1};
 
 static void succeed(const training_task *task, int code)
@@ -66,6 +94,19 @@ static uint64_t hash_variable(const training_task *task, const rv_compiled_netwo
     succeed(task, training_task_get(&values, &size, task, model, name));
     hash = hash_bytes(hash, values, size * sizeof *values);
     free(values);
+    return hash;
+}
+
+static uint64_t hash_biases(const training_task *task, const rv_compiled_network *model, uint64_t hash)
+{
+    static const char *const names[] = {"bias", "BiasM", "BiasV"};
+    float values[100];
+    assert_in_range(task->desc.outputs, 1, 100);
+    for (size_t i = 0; i < 3; i++) {
+        succeed(task, rv_variable_get(model, (rv_variable){.population = task->out, .name = names[i]}, values,
+                                      task->desc.outputs));
+        hash = hash_bytes(hash, values, task->desc.outputs * sizeof *values);
+    }
     return hash;
 }
 
@@ -108,12 +149,13 @@ static int count_step(void *user, size_t timestep)
 static size_t make_callbacks(rv_callback callbacks[5], const training_task *task, const manner *how, size_t *steps)
 {
     size_t num = 0;
+    const char *const learnt_from = task->desc.rule == TRAINING_EVENTPROP ? "LambdaV" : "E";
     if (how->records) {
         callbacks[num++] = rv_spike_recorder((rv_spike_recorder_desc){.population = task->hid, .key = "spikes"});
         callbacks[num++] =
             rv_var_recorder((rv_var_recorder_desc){.population = task->hid, .var = "v", .key = "voltages"});
         callbacks[num++] =
-            rv_var_recorder((rv_var_recorder_desc){.population = task->hid, .genn_var = "LambdaV", .key = "adjoints"});
+            rv_var_recorder((rv_var_recorder_desc){.population = task->hid, .genn_var = learnt_from, .key = "learnt_from"});
         callbacks[num++] = rv_spike_recorder((rv_spike_recorder_desc){
             .population = task->in, .key = "counts", .record_counts = true, .examples = rv_slice("::3")});
     }
@@ -125,7 +167,7 @@ static size_t make_callbacks(rv_callback callbacks[5], const training_task *task
 
 static outcome train(const training_task_desc *desc, const manner *how)
 {
-    static const char *const keys[] = {"spikes", "voltages", "adjoints", "counts"};
+    static const char *const keys[] = {"spikes", "voltages", "learnt_from", "counts"};
     training_task_desc in_this_manner = *desc;
     training_task task;
     rv_compiled_network *model = NULL;
@@ -135,7 +177,7 @@ static outcome train(const training_task_desc *desc, const manner *how)
     size_t steps = 0;
     in_this_manner.num_threads = how->threads;
     in_this_manner.isa = how->isa;
-    in_this_manner.schedule = how->schedule;
+    in_this_manner.schedule = desc->online ? RV_SCHEDULE_AUTO : how->schedule; /* which has one alone */
     in_this_manner.forget_gradients = how->forgets;
     succeed(&task, training_task_create(&task, &in_this_manner));
     succeed(&task, training_task_compile(&model, &task, 16));
@@ -150,7 +192,9 @@ static outcome train(const training_task_desc *desc, const manner *how)
     out.weights = hash_variable(&task, model, "g", out.weights);
     out.weights = hash_variable(&task, model, "M", out.weights);
     out.weights = hash_variable(&task, model, "V", out.weights);
-    if (desc->delays)
+    if (desc->rule != TRAINING_EVENTPROP)
+        out.weights = hash_biases(&task, model, out.weights);
+    if (desc->learn_delays)
         out.weights = hash_delays(&task, model, out.weights);
     for (size_t epoch = 0; epoch < rv_result_num_epochs(result); epoch++) {
         double loss = 0, accuracy = 0;
@@ -293,16 +337,22 @@ static void another_seed_gives_other_bits(void **state)
 #define EACH(function)                                                                                                \
     {#function, function, NULL, NULL, &tasks[0]},                                                                     \
         {#function "_where_layers_are_wide", function, NULL, NULL, &tasks[1]},                                        \
+        {#function "_where_spikes_are_delayed", function, NULL, NULL, &tasks[2]},                                     \
+        {#function "_with_eprop", function, NULL, NULL, &tasks[3]},                                                   \
+        {#function "_with_eprop_of_adaptive_neurons", function, NULL, NULL, &tasks[4]},                               \
     {                                                                                                                 \
-#function "_where_spikes_are_delayed", function, NULL, NULL, &tasks[2]                                        \
+#function "_with_traces", function, NULL, NULL, &tasks[5]                                                     \
     }
 
 int main(void)
 {
-    static training_task_desc tasks[3];
+    static training_task_desc tasks[6];
     tasks[0] = plain;
     tasks[1] = wide;
     tasks[2] = delayed;
+    tasks[3] = eprop;
+    tasks[4] = eprop_adaptive;
+    tasks[5] = eprop_online;
     const struct CMUnitTest tests[] = {
         EACH(a_repeated_run_gives_the_same_bits),
         EACH(any_number_of_threads_gives_the_same_bits),

@@ -10,9 +10,9 @@
 
 #include "callbacks/bar.h"
 
-#define VALUE(output_name, metric_name, x)                                                                             \
-    {                                                                                                                  \
-        .output = output_name, .name = metric_name, .value = x                                                         \
+#define VALUE(output_name, metric_name, x)                                                                            \
+    {                                                                                                                 \
+        .output = output_name, .name = metric_name, .label = metric_name, .value = x                                  \
     }
 
 static const rv_metric_value values[] = {VALUE("out", "loss", 0.1234), VALUE("out", "accuracy", 0.95671)};
@@ -136,10 +136,12 @@ static void slow_batches_show_seconds_each(void **state)
     shows(bar, 0, "Test:   0% 3/2000 [100:00:00<33:17,  1.00it/s]");
 }
 
-static void outputs_are_named_where_there_are_several(void **state)
+static void metrics_are_shown_by_their_labels(void **state)
 {
     (void)state;
-    const rv_metric_value items[] = {VALUE("left", "loss", 1), VALUE("right", "loss", 2), VALUE("right", "accuracy", NAN)};
+    const rv_metric_value items[] = {{.output = "left", .name = "loss", .label = "left.loss", .value = 1},
+                                     {.output = "right", .name = "loss", .label = "right.loss", .value = 2},
+                                     {.output = "right", .name = "accuracy", .label = "right.accuracy", .value = NAN}};
     const rv_metrics several = {3, items};
     shows((rv_bar){.description = "Test", .metrics = &several}, 0,
           "Test: 0it [00:00, ?it/s, left.loss=1.0000, right.loss=2.0000, right.accuracy=nan]");
@@ -201,7 +203,7 @@ int main(void)
         cmocka_unit_test(a_narrow_line_loses_the_bar_then_its_end),
         cmocka_unit_test(a_finished_narrow_line_keeps_the_metrics),
         cmocka_unit_test(slow_batches_show_seconds_each),
-        cmocka_unit_test(outputs_are_named_where_there_are_several),
+        cmocka_unit_test(metrics_are_shown_by_their_labels),
         cmocka_unit_test(small_and_large_numbers_keep_their_digits),
         cmocka_unit_test(names_cannot_move_the_cursor),
         cmocka_unit_test(no_line_is_wider_than_asked_for_nor_ends_inside_a_character),

@@ -24,6 +24,7 @@ except ImportError:
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "reference"))
 from case import Case  # noqa: E402
+from eprop import EPROP, generate_eprop  # noqa: E402
 from generate import EVENTPROP, INFERENCE, generate  # noqa: E402
 
 # Recorded figures of what the library has; the others may be skipped until it has them too.
@@ -58,6 +59,9 @@ def generated_cases_pass(folder):
             for recipe in recipes:
                 name = f"{'fwd' if compiler == 'InferenceCompiler' else 'grad'}_{recipe}_{seed}"
                 generate(compiler, recipe, seed).save(os.path.join(folder, name), f"generated: {recipe}, seed {seed}")
+        for recipe in EPROP:
+            case = generate_eprop(recipe, seed)
+            case.save(os.path.join(folder, f"eprop_{recipe}_{seed}"), f"generated: {recipe}, seed {seed}")
     status, lines, output = run_golden(folder)
     for name in sorted(os.listdir(folder)):
         line = lines.get(name, f"no line of {name}; exit status {status}\n{output[-500:]}")

@@ -30,21 +30,46 @@ typedef enum rv_schedule {
                              memory of batch x timesteps x neurons */
 } rv_schedule;
 
+/* The weights of one connection learn with an optimiser of their own. */
+typedef struct rv_connection_optimiser {
+    const rv_connection *connection;
+    rv_optimiser optimiser;
+} rv_connection_optimiser;
+
+/* How much the neurons of one population are to spike; see the fields of the same names below. */
+typedef struct rv_regularisation {
+    const rv_population *population;
+    double reg_lambda_upper, reg_lambda_lower, reg_nu_upper;
+} rv_regularisation;
+
 /* mlGeNN: EventPropCompiler. Exact gradients of spiking networks at spike times (Wunderlich & Pehle 2021), with
- * losses on voltages (Nowotny, Turner, Knight 2025). Every connection learns. */
+ * losses on voltages (Nowotny, Turner, Knight 2025). Every connection learns that is not frozen. */
 typedef struct rv_eventprop_desc {
     size_t example_timesteps; /* steps of one example, >= 1; required */
     double dt;                /* ms, > 0; default 1 */
     size_t batch_size;        /* examples whose gradients are averaged for one step of the optimiser; default 1 */
     rv_optimiser optimiser;   /* default Adam with alpha = 0.001 */
+    const rv_connection_optimiser *connection_optimisers; /* (num_connection_optimisers) instead of optimiser */
+    size_t num_connection_optimisers;
+    double clip_norm;  /* > 0: a gradient whose norm, over all that learns, is larger is scaled to this one; default 0 */
+    double clip_value; /* > 0: then every element is cut off at -clip_value and clip_value; default 0 */
+    size_t accumulate; /* batches whose examples' gradients are averaged for one step of the optimiser; what is left at
+                          the end of an epoch makes a step too; default 1 */
     double reg_lambda_upper;  /* strength of the regularisation of neurons that spike more than reg_nu_upper; >= 0 */
     double reg_lambda_lower;  /* and less; >= 0 */
     double reg_nu_upper;      /* desired mean number of spikes of a hidden neuron per example; >= 0 */
+    const rv_regularisation *regularisations; /* (num_regularisations) of single populations, instead of the three
+                                                 above, which are for all hidden ones */
+    size_t num_regularisations;
+    bool train_output_bias;      /* the biases of LeakyIntegrate outputs learn too; default false */
+    rv_optimiser bias_optimiser; /* of them; default as optimiser */
     const rv_connection *const *delay_learn_conns; /* (num_delay_learn_conns) connections whose delays learn too: each
                                                       synapse gets a delay of its own */
     size_t num_delay_learn_conns;
     rv_optimiser delay_optimiser; /* default Adam with alpha = 0.001 */
-    size_t max_spikes;        /* spikes of one neuron in one example; more is an error (RV_ERR_TAPE); default 500 */
+    size_t max_spikes;        /* spikes of one neuron in one example; default 500 */
+    rv_flag strict_buffer_checking; /* on: more than max_spikes is an error (RV_ERR_TAPE); off: a warning, all spikes
+                                       are learnt from, and memory grows; default on */
     double softmax_temperature; /* > 0; default 1; divides the readout inside the softmax */
     double ttfs_alpha; /* cross-entropy of first spike times: strength of what pulls the label's first spike forward, in
                           ms; default 0.01; negative = 0 */
@@ -66,18 +91,25 @@ typedef enum rv_feedback {
 /* mlGeNN: EPropCompiler. Eligibility of synapses times a learning signal of their target (Bellec et al. 2020), for
  * LeakyIntegrateFire and AdaptiveLeakyIntegrateFire neurons and LeakyIntegrate outputs with Delta synapses. Losses:
  * SparseCategoricalCrossentropy, in every timestep, with readouts of softmax(V), and MeanSquareError of V with targets
- * for every timestep. Every connection learns. It costs what EventProp costs: nothing is kept per synapse. */
+ * for every timestep. Every connection learns that is not frozen. It costs what EventProp costs: nothing is kept per
+ * synapse. */
 typedef struct rv_eprop_desc {
     size_t example_timesteps; /* steps of one example, >= 1; required */
     double dt;                /* ms, > 0; default 1 */
     size_t batch_size;        /* examples over which DeltaG is averaged for one step of the optimiser; default 1 */
-    rv_optimiser optimiser;   /* of weights and biases; default Adam with alpha = 0.001 */
+    rv_optimiser optimiser;   /* default Adam with alpha = 0.001 */
+    const rv_connection_optimiser *connection_optimisers; /* (num_connection_optimisers) instead of optimiser */
+    size_t num_connection_optimisers;
+    double clip_norm;         /* these three as EventProp's */
+    double clip_value;
+    size_t accumulate;
     double tau_reg;           /* ms, > 0: time constant of FAvg, a neuron's running mean of spikes; default 500 */
     double c_reg;             /* >= 0: strength with which FAvg is drawn to f_target; default 0.001 */
     double f_target;          /* Hz, >= 0; default 10 */
     bool c_reg_given;         /* makes c_reg = 0 expressible */
     bool f_target_given;      /* and f_target = 0 */
     rv_flag train_output_bias; /* the outputs' biases learn too; default on */
+    rv_optimiser bias_optimiser; /* of them; default as optimiser */
     rv_feedback feedback;      /* default symmetric: every hidden population must then be connected to an output */
     bool online;               /* keep the traces of every synapse and update them in every step, as published: the same
                                   sums but for rounding, at a cost of synapses x timesteps; default false */
@@ -87,6 +119,17 @@ typedef struct rv_eprop_desc {
 } rv_eprop_desc;
 /* Errors: RV_ERR_NETWORK names the population or connection that e-prop cannot learn, and why. */
 RV_API int rv_compile_eprop(rv_compiled_network **out, rv_network *network, const rv_eprop_desc *desc);
+
+/* mlGeNN: FewSpikeCompiler. Networks of FewSpikeRelu populations behind FewSpikeReluInput ones, feed-forward, with Delta
+ * synapses. Every layer takes k timesteps, one after the other; connections that skip layers are delayed to fit. An
+ * example takes k x (depth of the network) timesteps, which is the compiled network's example_timesteps. */
+typedef struct rv_few_spike_desc {
+    size_t k;          /* timesteps of a layer, 1 .. 64; default 10 */
+    double dt;         /* ms, > 0: recorded times are in it; default 1 */
+    size_t batch_size; /* examples in flight at once; results do not depend on it; default 1 */
+} rv_few_spike_desc;
+/* Errors: RV_ERR_NETWORK names the population or connection that does not fit, and why. */
+RV_API int rv_compile_few_spike(rv_compiled_network **out, rv_network *network, const rv_few_spike_desc *desc);
 
 RV_API void rv_compiled_network_free(rv_compiled_network *model);
 
@@ -122,18 +165,36 @@ RV_API int rv_variable_get(const rv_compiled_network *model, rv_variable variabl
 /* Errors: RV_ERR_VALUE (not finite, out of the parameter's range), RV_ERR_STATE (cannot be set). */
 RV_API int rv_variable_set(rv_compiled_network *model, rv_variable variable, const float *data, size_t size);
 
-/* Parameters of the optimiser ("alpha"); NaN-free, in range. Errors: RV_ERR_NAME, RV_ERR_VALUE, RV_ERR_STATE. */
+/* Source and target of each weight, in the order of "g": (size) ids each, size as of "g". Errors: RV_ERR_UNSUPPORTED
+ * where a weight belongs to more than one synapse (convolutions and pools). */
+RV_API int rv_connection_synapses(const rv_compiled_network *model, const rv_connection *connection, uint32_t *pre_ind,
+                                  uint32_t *post_ind, size_t size);
+
+/* The optimisers that something learns with, by index: "optimiser", "delay_optimiser", "bias_optimiser", then those of
+ * single connections, under their names; NULL past the end. */
+RV_API const char *rv_compiled_network_optimiser(const rv_compiled_network *model, size_t index);
+/* Parameters of one of them ("alpha"); NULL is the first. Errors: RV_ERR_NAME, RV_ERR_VALUE, RV_ERR_STATE. */
+RV_API int rv_named_optimiser_param_get(const rv_compiled_network *model, const char *optimiser, const char *param,
+                                        double *value);
+RV_API int rv_named_optimiser_param_set(rv_compiled_network *model, const char *optimiser, const char *param,
+                                        double value);
+/* The same of "optimiser". */
 RV_API int rv_optimiser_param_get(const rv_compiled_network *model, const char *param, double *value);
 RV_API int rv_optimiser_param_set(rv_compiled_network *model, const char *param, double value);
-/* Steps the optimiser has taken. */
+/* Steps it has taken. */
 RV_API int rv_optimiser_steps(const rv_compiled_network *model, uint64_t *steps);
 
 /* ---- saving and loading ------------------------------------------------------------------------------------------- */
 
-/* Trainable state of every connection as keys..., <connection>, "g", flat, under mlGeNN's names. */
+/* Trainable state of every connection as keys..., <connection>, "g", flat, under mlGeNN's names; where the synapses are
+ * few of all pairs, with the source and target of each as "pre_ind" and "post_ind". */
 RV_API int rv_compiled_network_save(const rv_compiled_network *model, const rv_serialiser *serialiser,
                                     const char *const *keys, size_t num_keys);
-/* Errors: RV_ERR_CHECKPOINT if an array is missing or has another size; nothing is changed then. */
+/* The synapses alone (mlGeNN: save_connectivity). */
+RV_API int rv_compiled_network_save_connectivity(const rv_compiled_network *model, const rv_serialiser *serialiser,
+                                                 const char *const *keys, size_t num_keys);
+/* Sparse and FixedProbability connections get the synapses that were saved. Errors: RV_ERR_CHECKPOINT if an array is
+ * missing or has another size; nothing is changed then. */
 RV_API int rv_compiled_network_load(rv_compiled_network *model, const rv_serialiser *serialiser,
                                     const char *const *keys, size_t num_keys);
 /* The same into a network that is yet to be compiled (mlGeNN: Network.load). */

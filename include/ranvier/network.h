@@ -25,7 +25,8 @@ RV_API void rv_network_free(rv_network *network);
 
 typedef struct rv_population_desc {
     const char *name;           /* unique in the network; default "Pop0", "Pop1", ... */
-    size_t shape[RV_MAX_DIMS];  /* 0-terminated: {28, 28, 1}; required */
+    size_t shape[RV_MAX_DIMS];  /* 0-terminated: {28, 28, 1}; required of inputs, else default: what the first connection
+                                   to it implies */
     rv_neuron neuron;           /* required */
     rv_flag record_spikes;      /* accepted as in mlGeNN; not needed: recorders decide */
 } rv_population_desc;
@@ -35,7 +36,7 @@ typedef struct rv_population_desc {
 RV_API int rv_population_add(rv_population **out, rv_network *network, const rv_population_desc *desc);
 
 RV_API const char *rv_population_name(const rv_population *population);
-RV_API size_t rv_population_size(const rv_population *population);
+RV_API size_t rv_population_size(const rv_population *population); /* 0 while the shape is not known */
 /* Copies the shape into shape[RV_MAX_DIMS], 0-filled; returns the number of dimensions. */
 RV_API int rv_population_shape(const rv_population *population, size_t shape[RV_MAX_DIMS]);
 RV_API rv_population *rv_population_by_name(const rv_network *network, const char *name); /* NULL if unknown */
@@ -50,9 +51,11 @@ typedef struct rv_connection_desc {
     rv_connectivity connectivity;
     rv_synapse synapse;     /* default Delta */
     size_t max_delay_steps; /* bound of delays, needed where they are learnt; <= 65535; default: the largest delay */
+    bool frozen;            /* its weights stay as they are while the rest learns; default false */
 } rv_connection_desc;
 
-/* Adds a connection from source to target (the same population twice: recurrent).
+/* Adds a connection from source to target (the same population twice: recurrent). A target without a shape gets the one
+ * that the connectivity implies (OneToOne, convolutions and pools).
  * Errors: RV_ERR_ARGUMENT (a population of another network), RV_ERR_NAME, RV_ERR_SHAPE, RV_ERR_VALUE. */
 RV_API int rv_connection_add(rv_connection **out, rv_network *network, rv_population *source, rv_population *target,
                              const rv_connection_desc *desc);
@@ -69,9 +72,10 @@ RV_API rv_connection *rv_network_connection(const rv_network *network, size_t in
 typedef struct rv_layer_desc {
     const char *name;             /* of the population; default "Pop0", ... */
     rv_neuron neuron;             /* required */
-    size_t shape[RV_MAX_DIMS];    /* required */
+    size_t shape[RV_MAX_DIMS];    /* required of the first, else default: what the connectivity implies */
     rv_connectivity connectivity; /* from the layer added before */
     rv_synapse synapse;           /* default Delta */
+    bool frozen;                  /* as of a connection */
 } rv_layer_desc;
 
 typedef struct rv_layer {

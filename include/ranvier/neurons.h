@@ -16,9 +16,11 @@ extern "C" {
 /* ---- neurons -------------------------------------------------------------------------------------------------- */
 
 typedef struct rv_neuron_model rv_neuron_model;
+typedef struct rv_custom_neuron rv_custom_neuron; /* custom.h */
 
 typedef struct rv_neuron {
     const rv_neuron_model *model; /* NULL is an error where a neuron is needed */
+    const rv_custom_neuron *custom; /* a user's own model instead; NULL = none */
     rv_value value[RV_MAX_PARAMS]; /* in the order of the model's table; zero = default */
     rv_readout readout;            /* of an output population; NULL = none */
 } rv_neuron;
@@ -97,6 +99,27 @@ typedef struct rv_li {
     rv_readout readout; /* default none */
 } rv_li;
 RV_API rv_neuron rv_leaky_integrate(rv_li p);
+
+/* ReLU of a converted network (Stoeckl & Maass 2021; mlGeNN: FewSpikeRelu), for rv_compile_few_spike only: over k steps
+ * t = 0 .. k-1 a spike where V >= h, h = alpha 2^-(t + 1), then V <- V - h; V starts at bias + the sum of weight times h
+ * over the sources' spikes. Outputs are read with rv_var(): what has arrived. */
+typedef struct rv_few_spike {
+    size_t k;           /* timesteps, 1 .. 64; default 10; as the compiler's */
+    rv_value alpha;     /* > 0, one number: k spikes stand for up to alpha (1 - 2^-k); default 25 */
+    rv_value bias;      /* default 0 */
+    rv_readout readout; /* of an output population; default none */
+} rv_few_spike;
+RV_API rv_neuron rv_few_spike_relu(rv_few_spike p);
+
+/* The same with V starting at the value (mlGeNN: FewSpikeReluInput). With signed_input, h = alpha 2^-(t / 2 + 1) in whole
+ * numbers; even steps spike where V >= h, odd ones negatively where V < -h. */
+typedef struct rv_few_spike_input {
+    size_t k;             /* timesteps, 1 .. 64, even with signed_input; default 10 */
+    rv_value alpha;       /* > 0, one number; default 25 */
+    rv_flag signed_input; /* default off */
+    rv_input_frames frames; /* accepted as in mlGeNN; more than one frame is an error */
+} rv_few_spike_input;
+RV_API rv_neuron rv_few_spike_relu_input(rv_few_spike_input p);
 
 /* ---- synapses ------------------------------------------------------------------------------------------------- */
 

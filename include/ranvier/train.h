@@ -168,6 +168,10 @@ RV_API size_t rv_run_num_examples(const rv_run *run); /* of the data set; 0 = un
 RV_API size_t rv_run_num_epochs(const rv_run *run);  /* 1 for a test */
 RV_API size_t rv_run_start_epoch(const rv_run *run);
 RV_API size_t rv_run_epoch(const rv_run *run);       /* the current one */
+RV_API bool rv_run_is_resumed(const rv_run *run);    /* known from load and on_train_begin on, as the next */
+/* First batch of the epoch in which a run begins: more than 0 where it was resumed within that epoch, whose
+ * on_epoch_begin was before. */
+RV_API size_t rv_run_start_batch(const rv_run *run);
 /* Examples of the current batch: how many, and the data set position of each (as given, whatever the shuffle). */
 RV_API size_t rv_run_batch_count(const rv_run *run);
 RV_API size_t rv_run_batch_example(const rv_run *run, size_t index);
@@ -178,6 +182,44 @@ RV_API size_t rv_run_num_members(const rv_run *run);
 /* Rank of this process, see communicate.h: what writes files or to the terminal does so on rank 0 only. Recorded entries
  * of all examples are on rank 0; other ranks have those of the examples they swept. */
 RV_API int rv_run_rank(const rv_run *run);
+
+/* ---- checkpoints of a run -------------------------------------------------------------------------------------------- */
+
+typedef struct rv_save_desc {
+    const char *folder;       /* of checkpoints, as rv_numpy_serialiser writes them; must outlive the run */
+    rv_serialiser serialiser; /* or where else they go; then without state */
+    bool state;               /* with everything that is needed to resume, in <key>-state.npz */
+    bool best;                /* the mark `best` is set to it, too */
+    size_t keep;              /* so many checkpoints stay in the folder, and the marked ones; 0 = all */
+    size_t resumable;         /* so many of them keep their state; 0 = 1 */
+} rv_save_desc;
+/* Asks for a checkpoint of what is trained; from any hook of a training run, or its validation. It is made once all
+ * callbacks have seen the event at hand, and if that fails, so does the run. Its key is the number of the epoch; of one
+ * with state that is made within an epoch "<epoch>.<number of batches>". The mark `latest` is set to it when it is
+ * whole. */
+RV_API int rv_run_save(rv_run *run, const rv_save_desc *desc);
+
+/* In set_params of a training run: it goes on from the checkpoint marked `latest` in folder if there is one. */
+RV_API int rv_run_resume(rv_run *run, const char *folder);
+
+/* ---- where the time goes --------------------------------------------------------------------------------------------- */
+
+/* Seconds. What workers do at the same time is shared out: the parts add up to the total. */
+typedef struct rv_times {
+    double data;      /* loading and transforming examples */
+    double forward;   /* sweeps forward, readouts, losses */
+    double backward;  /* sweeps back */
+    double optimise;  /* from gradients to weights */
+    double callbacks; /* hooks */
+    double save;      /* checkpoints */
+    double validation;
+    double other;
+    double total; /* since the run was executed */
+} rv_times;
+/* In set_params: this run is to be measured, which costs a few clock readings per example. */
+RV_API int rv_run_measure(rv_run *run);
+/* As of now; zeros unless the run is measured. */
+RV_API void rv_run_times(const rv_run *run, rv_times *times);
 
 /* ---- quantities: what is monitored, shown and logged by name --------------------------------------------------------- */
 
@@ -254,6 +296,11 @@ typedef struct rv_train_desc {
     rv_data data;
     size_t num_epochs;  /* >= 1; required */
     size_t start_epoch; /* number of the first epoch; shuffling and callbacks go by it; default 0 */
+    /* Folder of checkpoints with state: the run goes on from there, to the same bits as if it had never stopped. All else
+     * here must be as it was, but for num_epochs, which may have grown. Default: none. Errors: RV_ERR_CHECKPOINT if there
+     * is no such checkpoint, it is not whole, or anything differs. */
+    const char *resume_from;
+    const char *resume_key; /* which one; default: the one marked `latest` */
     rv_flag shuffle;    /* a new order in every epoch, from (seed, epoch); default on; never with an iterator */
     const rv_callback *callbacks; /* copied; default: one progress bar, unless num_callbacks > 0 or no_callbacks */
     size_t num_callbacks;

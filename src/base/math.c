@@ -1,4 +1,4 @@
-/* exp and log by range reduction and a series, in plain double operations: with -ffp-contract=off every compiler and
+/* exp, log and cos by range reduction and a series, in plain double operations: with -ffp-contract=off every compiler and
  * processor gives the same bits. The series are Taylor's, long enough that what is left out is below rounding. */
 #include "base/math.h"
 
@@ -102,4 +102,23 @@ double rv_log_e(double x)
     const double tail = z * horner(log_series, sizeof log_series / sizeof *log_series, z);
     const double half = 0.5 * f * f;
     return k * ln2_high - ((half - (s * (half + tail) + k * ln2_low)) - f);
+}
+
+/* -1/18!, 1/16!, ..., 1 of cos, and 1/17!, -1/15!, ..., 1 of sin; the next terms are at most (pi/4)^19 / 19! < 2^-63 */
+static const double cos_series[] = {-1.0 / 6402373705728000, 1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600,
+                                    -1.0 / 3628800,          1.0 / 40320,          -1.0 / 720,         1.0 / 24,
+                                    -1.0 / 2,                1.0};
+static const double sin_series[] = {1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800,
+                                    -1.0 / 39916800,       1.0 / 362880,         -1.0 / 5040,
+                                    1.0 / 120,             -1.0 / 6,             1.0};
+
+/* Folded to angles up to pi / 4: cos(pi x) = -cos(pi (1 - x)) = sin(pi (1/2 - x)). Both differences are exact. */
+double rv_cos_pi(double x)
+{
+    static const double pi = 0x1.921fb54442d18p+1;
+    const double near = x > 0.5 ? 1 - x : x;
+    const double y = pi * (near > 0.25 ? 0.5 - near : near);
+    const double value = near > 0.25 ? y * horner(sin_series, sizeof sin_series / sizeof *sin_series, y * y)
+                                     : horner(cos_series, sizeof cos_series / sizeof *cos_series, y * y);
+    return x > 0.5 ? -value : value;
 }

@@ -16,6 +16,7 @@ typedef enum rv_random_purpose {
     RV_RANDOM_SPLIT = 6,       /* b = position */
     RV_RANDOM_NEURON = 7,      /* object = population, a = epoch, b = example: a key, of which a = step, b = neuron / 4 */
     RV_RANDOM_FEEDBACK = 10,   /* object = hidden population, a = output population, b = element */
+    RV_RANDOM_CONNECTIVITY = 11, /* object = connection, a = source, b = draw */
 } rv_random_purpose;
 
 /* The key of one purpose and object: the first half of rv_random, for loops over a and b. */

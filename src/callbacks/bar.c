@@ -87,16 +87,12 @@ static void append_number(text *out, double x)
     append(out, size == 0 || (size >= 1e-3 && size < 1e5) || !isfinite(x) ? "%.4f" : "%.3e", x);
 }
 
-/* loss=0.1234, accuracy=0.9567; with the names of outputs where there are several: left.loss=0.1234. */
+/* loss=0.1234, accuracy=0.9567 */
 static void append_metrics(text *out, const rv_metrics *metrics, const char *separator)
 {
-    bool several = false;
-    for (size_t i = 1; metrics && i < metrics->num; i++)
-        several |= strcmp(metrics->items[i].output, metrics->items[0].output) != 0;
     for (size_t i = 0; metrics && i < metrics->num; i++) {
-        const rv_metric_value *metric = &metrics->items[i];
-        append(out, "%s%s%s%s=", separator, several ? metric->output : "", several ? "." : "", metric->name);
-        append_number(out, metric->value);
+        append(out, "%s%s=", separator, metrics->items[i].label);
+        append_number(out, metrics->items[i].value);
         separator = ", ";
     }
 }

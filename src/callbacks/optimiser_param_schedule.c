@@ -1,5 +1,5 @@
-/* OptimiserParamSchedule: before every epoch a parameter of the optimiser becomes a function of the epoch and of what
- * it was. */
+/* OptimiserParamSchedule: before every epoch, or batch, a parameter of the optimiser becomes a function of its number and
+ * of what it was. */
 #include <ranvier/callbacks.h>
 
 #include <string.h>
@@ -11,6 +11,7 @@ typedef struct optimiser_param_schedule {
     rv_optimiser_param_schedule_desc desc;
     rv_context *context;
     rv_compiled_network *model;
+    uint64_t batches; /* so far, of all epochs */
 } optimiser_param_schedule;
 
 static int create(void **user, const rv_callback *self, rv_context *context)
@@ -35,18 +36,42 @@ static int set_params(void *user, rv_run *run)
         return rv_fail(state->context, RV_ERR_ARGUMENT,
                        "OptimiserParamSchedule of '%s': func is NULL, expected a function of epoch and value", param);
     state->model = rv_run_compiled_network(run);
+    state->batches = rv_run_start_epoch(run) * rv_run_num_batches(run);
     return rv_optimiser_param_get(state->model, param, &current); /* an unknown one is an error before the run */
 }
 
-static int on_epoch_begin(void *user, size_t epoch)
+static int set(const optimiser_param_schedule *state, size_t number)
 {
-    optimiser_param_schedule *state = user;
     const char *param = state->desc.param_name;
     double current;
     int rc = rv_optimiser_param_get(state->model, param, &current);
     if (rc < 0)
         return rc;
-    return rv_optimiser_param_set(state->model, param, state->desc.func(state->desc.user, epoch, current));
+    return rv_optimiser_param_set(state->model, param, state->desc.func(state->desc.user, number, current));
+}
+
+static int on_epoch_begin(void *user, size_t epoch)
+{
+    return set(user, epoch);
+}
+
+static int on_batch_begin(void *user, size_t batch)
+{
+    (void)batch;
+    optimiser_param_schedule *state = user;
+    return set(state, state->batches++);
+}
+
+static int save(void *user, rv_state *out)
+{
+    const optimiser_param_schedule *state = user;
+    return rv_state_put(out, "batches", RV_UINT64, &state->batches, 1);
+}
+
+static int load(void *user, rv_state *from)
+{
+    optimiser_param_schedule *state = user;
+    return rv_state_get(from, "batches", RV_UINT64, &state->batches, 1);
 }
 
 rv_callback rv_optimiser_param_schedule(rv_optimiser_param_schedule_desc desc)
@@ -57,7 +82,10 @@ rv_callback rv_optimiser_param_schedule(rv_optimiser_param_schedule_desc desc)
         .create = create,
         .destroy = rv_free,
         .set_params = set_params,
-        .on_epoch_begin = on_epoch_begin,
+        .on_epoch_begin = desc.per_batch ? NULL : on_epoch_begin,
+        .on_batch_begin = desc.per_batch ? on_batch_begin : NULL,
+        .save = save,
+        .load = load,
     };
     memcpy(callback.config.bytes, &desc, sizeof desc);
     return callback;

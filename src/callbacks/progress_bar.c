@@ -14,12 +14,15 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "callbacks/bar.h"
+#include "callbacks/json_progress.h"
 
-#define REDRAW_INTERVAL 0.1 /* s */
+#define REDRAW_INTERVAL 0.1 /* s, unless another is asked for */
 #define SMOOTHING 0.3       /* weight of the newest interval in the rate, as in tqdm */
 
 typedef struct progress_bar {
+    rv_progress_desc desc;
     rv_run *run;
+    bool silent; /* on another rank than the one that writes */
     enum {
         TRAINING,
         VALIDATION,
@@ -78,7 +81,7 @@ static void draw(progress_bar *state)
 static void redraw(progress_bar *state, double now)
 {
     const bool complete = state->bar.done == state->bar.total;
-    if (!state->terminal || (now - state->drawn_at < REDRAW_INTERVAL && !complete))
+    if (!state->terminal || (now - state->drawn_at < state->desc.interval && !complete))
         return;
     const double batches = (double)(state->bar.done - state->drawn_done);
     state->mean_batches += SMOOTHING * (batches - state->mean_batches);
@@ -129,7 +132,7 @@ static void finish(progress_bar *state, const rv_metrics *metrics)
     if (state->terminal) {
         draw(state);
         fputc('\n', stderr);
-    } else {
+    } else if (!state->silent) {
         rv_bar_format(line, bar, 0);
         fprintf(stderr, "%s\n", line);
     }
@@ -150,9 +153,13 @@ static void erase(progress_bar *state)
 
 static int create(void **user, const rv_callback *self, rv_context *context)
 {
-    (void)self;
-    *user = rv_alloc(context, 1, sizeof(progress_bar), "a BatchProgressBar");
-    return *user ? RV_OK : RV_ERR_MEMORY;
+    progress_bar *state = *user = rv_alloc(context, 1, sizeof *state, "a BatchProgressBar");
+    if (!state)
+        return RV_ERR_MEMORY;
+    memcpy(&state->desc, self->config.bytes, sizeof state->desc);
+    if (state->desc.interval == 0)
+        state->desc.interval = REDRAW_INTERVAL;
+    return RV_OK;
 }
 
 static void destroy(void *user)
@@ -168,8 +175,9 @@ static int set_params(void *user, rv_run *run)
     progress_bar *state = user;
     state->run = run;
     state->phase = rv_run_is_training(run) ? TRAINING : rv_run_is_validation(run) ? VALIDATION : TEST;
-    state->terminal = is_terminal();
-    return RV_OK;
+    state->silent = rv_run_rank(run) != 0;
+    state->terminal = !state->silent && state->desc.mode != RV_PROGRESS_LINES && is_terminal();
+    return rv_progress_check(run, &state->desc);
 }
 
 static int on_test_begin(void *user)
@@ -195,6 +203,19 @@ static int on_test_end(void *user, const rv_metrics *metrics)
 static int on_train_end(void *user, const rv_metrics *metrics)
 {
     finish(user, metrics); /* of a run that was stopped in an epoch */
+    return RV_OK;
+}
+
+/* A run that was resumed within an epoch begins in the middle of its line. */
+static int on_train_begin(void *user)
+{
+    progress_bar *state = user;
+    const size_t done = rv_run_start_batch(state->run);
+    if (done > 0) {
+        snprintf(state->description, sizeof state->description, "Epoch %zu", rv_run_epoch(state->run));
+        begin(state);
+        state->bar.done = state->drawn_done = done;
+    }
     return RV_OK;
 }
 
@@ -233,18 +254,31 @@ static int on_batch_end(void *user, size_t batch, const rv_metrics *metrics)
     return RV_OK;
 }
 
-rv_callback rv_batch_progress_bar(void)
+rv_callback rv_progress(rv_progress_desc desc)
 {
-    return (rv_callback){
+    _Static_assert(sizeof desc <= RV_CALLBACK_CONFIG, "the description must fit into a callback");
+    if (desc.mode == RV_PROGRESS_JSON)
+        return rv_json_progress(desc);
+    if (desc.mode == RV_PROGRESS_QUIET)
+        return (rv_callback){.name = "BatchProgressBar"};
+    rv_callback callback = {
         .name = "BatchProgressBar",
         .create = create,
         .destroy = destroy,
         .set_params = set_params,
         .on_test_begin = on_test_begin,
         .on_test_end = on_test_end,
+        .on_train_begin = on_train_begin,
         .on_train_end = on_train_end,
         .on_epoch_begin = on_epoch_begin,
         .on_epoch_end = on_epoch_end,
         .on_batch_end = on_batch_end,
     };
+    memcpy(callback.config.bytes, &desc, sizeof desc);
+    return callback;
+}
+
+rv_callback rv_batch_progress_bar(void)
+{
+    return rv_progress((rv_progress_desc){.mode = RV_PROGRESS_AUTO});
 }

@@ -1,7 +1,6 @@
 #include "cli/callbacks_section.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/say.h"
@@ -29,17 +28,17 @@ typedef struct callback_kind {
 } callback_kind;
 
 #define FIELD(name) offsetof(callback_entry, name)
+/* clang-format off */
 #define KEY_ROWS_RECORDER                                                                                             \
     {"population", KEY_TEXT, FIELD(population), .required = true, .help = "which one to record"},                     \
-        {"key", KEY_TEXT, FIELD(key), .help = "name of what is recorded; default: position in the list"},             \
-        {"examples", KEY_NODE, FIELD(examples), .standard = "all",                                                    \
-         .help = "which ones: all, an index, a list, a slice \"0:100:2\""},                                           \
-    {                                                                                                                 \
-        "neurons", KEY_NODE, FIELD(neurons), .standard = "all",                                                       \
-                                             .help = "which ones; {axes: [...]} for one filter per axis"              \
-    }
+    {"key", KEY_TEXT, FIELD(key), .help = "name of what is recorded; default: position in the list"},                 \
+    {"examples", KEY_NODE, FIELD(examples), .standard = "all",                                                        \
+     .help = "which ones: all, an index, a list, a slice \"0:100:2\""},                                               \
+    {"neurons", KEY_NODE, FIELD(neurons), .standard = "all",                                                          \
+     .help = "which ones; {axes: [...]} for one filter per axis"}
+/* clang-format on */
 
-/* ---- the table --------------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static int make_progress_bar(callback_scope *scope, const callback_entry *entry)
 {
@@ -150,7 +149,7 @@ const variant *callback_at(size_t index)
     return index < COUNT_OF(kinds) ? &kinds[index].base : NULL;
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 void callback_list_add(callback_list *list, rv_callback added)
 {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/memory.h"
 #include "cli/path.h"
 #include "cli/say.h"
 
@@ -39,7 +38,7 @@ const char *set_name(set_id id)
 
 /* The folder of data files, which the tree then names absolutely. A root given on the command line starts where the
  * user stands, as any path typed there. */
-static int resolve_root(data_section *out, const char *root, const char *folder)
+static void resolve_root(data_section *out, const char *root, const char *folder)
 {
     node *at = node_find(out->where, "root");
     const bool typed = at->source && at->line == 0;
@@ -47,7 +46,6 @@ static int resolve_root(data_section *out, const char *root, const char *folder)
     out->root = path_absolute(found);
     free(found);
     node_put(out->where, "root", node_scalar(out->root, at->source, at->line));
-    return STATUS_OK;
 }
 
 static int read_set(data_section *out, set_id id, node *where)
@@ -69,7 +67,7 @@ int data_section_read(data_section *out, node *where, const char *folder)
     *out = (data_section){.where = where};
     int status = schema_read(where, &KEY_PART(data_keys, &table), 1);
     if (!status)
-        status = resolve_root(out, table.root, folder);
+        resolve_root(out, table.root, folder);
     if (!status && table.encoder)
         status = encoder_read(table.encoder, &out->encode, &out->encoder_options);
     out->encoder_where = table.encoder;

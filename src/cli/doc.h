@@ -24,8 +24,8 @@ typedef struct setting {
 int doc_read_file(node **out, const char *path);
 /* Reads a value from text that is not from a file: all nodes have line 0. The source must outlive the tree. */
 int doc_read_text(node **out, const char *text, const char *source);
-/* Puts a value into a tree; tables on the way are made, entries of lists, by position or name, must exist (the position
- * past the end appends). */
+/* Puts a value into a tree. Tables on the way are made; entries of lists, by position or name, must exist, but for the
+ * position past the end, which appends. */
 int doc_set(node *root, const setting *change);
 /* Writes the tree as YAML; false if the stream fails. */
 bool doc_write(FILE *stream, const node *root);

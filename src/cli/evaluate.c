@@ -2,6 +2,7 @@
 #include "cli/evaluate.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/memory.h"
@@ -12,6 +13,20 @@
 #include "cli/run_folder.h"
 #include "cli/say.h"
 
+/* A folder of checkpoints that is asked for by name may be one of mlGeNN's, without manifests. */
+static int load_checkpoint(experiment *e, const char *folder, const char *epoch, bool foreign)
+{
+    const rv_serialiser ours = rv_numpy_serialiser(folder), theirs = rv_foreign_numpy_serialiser(folder);
+    char *manifest = format_text("%s/%s-manifest.json", folder, epoch);
+    foreign = foreign && access(manifest, F_OK) != 0;
+    free(manifest);
+    const int rc = rv_compiled_network_load(e->model, foreign ? &theirs : &ours, (const char *[]){epoch}, 1);
+    if (rc < 0)
+        return fault_library(NULL, e->context, rc);
+    note("weights of epoch %s in %s%s", epoch, folder, foreign ? ", which has no manifest of it" : "");
+    return STATUS_OK;
+}
+
 /* Loads the weights of --load, or of the run folder; those of a plain file are what the file says. */
 static int load_weights(experiment *e, const options *given)
 {
@@ -20,26 +35,20 @@ static int load_weights(experiment *e, const options *given)
                                                     : NULL;
     char *epoch = given->epoch ? copy_text(given->epoch) : NULL;
     int status = STATUS_OK;
-    if (!folder) {
+    if (!folder && epoch)
+        status = fault_usage("evaluate", "--epoch needs a run folder or --load DIR");
+    else if (!folder)
         note("without --load, weights are what the file says");
-        return given->epoch ? fault_usage("evaluate", "--epoch needs a run folder or --load DIR") : STATUS_OK;
-    }
-    if (!epoch)
-        status = run_folder_last_epoch(&epoch, folder);
-    if (!status) {
-        const rv_serialiser serialiser = rv_numpy_serialiser(folder);
-        const int rc = rv_compiled_network_load(e->model, &serialiser, (const char *[]){epoch}, 1);
-        if (rc < 0)
-            status = fault_library(NULL, e->context, rc);
-        else
-            note("weights of epoch %s in %s", epoch, folder);
-    }
+    else if (!epoch)
+        status = run_folder_last_epoch(&epoch, e->context, folder);
+    if (!status && folder)
+        status = load_checkpoint(e, folder, epoch, given->load && given->epoch);
     free(epoch);
     free(folder);
     return status;
 }
 
-int evaluate_test(const experiment *e, const callback_list *callbacks, const char *out)
+int evaluation_prepare(rv_run **out, const experiment *e, const callback_list *callbacks)
 {
     const rv_evaluate_desc desc = {
         .data = experiment_data(e, SET_TEST),
@@ -47,29 +56,32 @@ int evaluate_test(const experiment *e, const callback_list *callbacks, const cha
         .num_callbacks = callbacks->num,
         .no_callbacks = callbacks->num == 0,
     };
-    rv_run *run = NULL;
+    *out = NULL;
+    const int rc = desc.data.inputs[0].population ? rv_evaluate_prepare(out, e->model, &desc) : RV_OK;
+    return rc < 0 ? experiment_fault(e, rc) : STATUS_OK;
+}
+
+int evaluation_execute(const experiment *e, rv_run *run, const callback_list *callbacks, const char *folder)
+{
     rv_result *result = NULL;
-    int rc = rv_evaluate_prepare(&run, e->model, &desc);
-    if (rc >= 0) {
-        interrupt_watch(run);
-        rc = rv_run_execute(&result, run);
-        interrupt_watch(NULL);
-    }
-    if (rc >= 0 && out)
-        rc = recorded_save(e->context, out, result, callbacks, false);
+    interrupt_watch(run);
+    int rc = rv_run_execute(&result, run);
+    interrupt_watch(NULL);
+    if (rc >= 0 && folder)
+        rc = recorded_save(e->context, folder, result, callbacks, false);
     int status = rc < 0 ? experiment_fault(e, rc) : STATUS_OK;
     if (!status && interrupt_signal())
         status = STATUS_SIGNAL + interrupt_signal();
     if (!status)
         report_metrics("test", rv_result_metrics(result));
     rv_result_free(result);
-    rv_run_free(run);
     return status;
 }
 
 static int evaluate(const options *given)
 {
     experiment e = {0};
+    rv_run *run = NULL;
     if (!given->operand)
         return fault_usage("evaluate", "which experiment? evaluate needs FILE or RUN");
     int status = experiment_open(&e, given->operand, given);
@@ -86,7 +98,10 @@ static int evaluate(const options *given)
     if (!status)
         status = load_weights(&e, given);
     if (!status)
-        status = evaluate_test(&e, &e.validation_callbacks, given->out);
+        status = evaluation_prepare(&run, &e, &e.validation_callbacks);
+    if (!status)
+        status = evaluation_execute(&e, run, &e.validation_callbacks, given->out);
+    rv_run_free(run);
     experiment_clear(&e);
     return status;
 }
@@ -97,7 +112,7 @@ static const option evaluate_options[] = {
      .argument = "DIR",
      .kind = OPTION_TEXT,
      .offset = offsetof(options, load),
-     .help = "folder of weights, EPOCH-CONNECTION-g.npy; default:\nRUN/checkpoint"},
+     .help = "folder of checkpoints; default: RUN/checkpoint. With\n--epoch it may be one of mlGeNN's"},
     {.name = "epoch",
      .letter = 'e',
      .argument = "N",

@@ -1,9 +1,7 @@
 #include "cli/experiment.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/memory.h"
 #include "cli/path.h"
@@ -45,7 +43,7 @@ const key run_keys[] = {
 };
 const size_t num_run_keys = COUNT_OF(run_keys);
 
-/* ---- open -------------------------------------------------------------------------------------------------------------- */
+/* ---- open ---- */
 
 static int read_tree(experiment *e, const char *operand, const options *given)
 {
@@ -170,7 +168,7 @@ void experiment_clear(experiment *e)
     *e = (experiment){0};
 }
 
-/* ---- load, compile ------------------------------------------------------------------------------------------------------- */
+/* ---- load, compile ---- */
 
 /* Whether a loaded set fits the network. The library checks this too; here the set's line is known. */
 static int check_set(const experiment *e, const data_set *set)

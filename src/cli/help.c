@@ -7,15 +7,31 @@
 #include "cli/suggest.h"
 #include "cli/topics.h"
 
+#define KEY_COLUMN 28 /* where the explanation of a key begins */
+#define LAST_COLUMN 100
+
+/* Prints the words of a text from a column on; lines after the first begin at KEY_COLUMN. */
+static void print_words(const char *text, int column)
+{
+    for (bool first = true; *text; first = false) {
+        const int length = (int)strcspn(text, " ");
+        if (!first && column + length >= LAST_COLUMN)
+            column = printf("\n%*s", KEY_COLUMN, "") - 1;
+        else if (!first)
+            column += printf(" ");
+        column += printf("%.*s", length, text);
+        text += length + (text[length] == ' ');
+    }
+}
+
 static void print_key(const key *k)
 {
-    const int width = printf("  %s", k->name);
-    printf("%*s%s", width < 28 ? 28 - width : 1, "", k->help);
-    if (k->required)
-        fputs(" [required]", stdout);
-    else if (k->standard)
-        printf(" [default %s]", k->standard);
-    putchar('\n');
+    char text[512];
+    const int width = printf("  %s", k->name), gap = width < KEY_COLUMN ? KEY_COLUMN - width : 1;
+    snprintf(text, sizeof text, "%s%s%s%s", k->help, k->required ? " [required]" : "", k->standard ? " [default " : "",
+             k->standard ? k->standard : "");
+    print_words(text, width + printf("%*s", gap, ""));
+    puts(k->standard ? "]" : "");
 }
 
 static void print_experiment(void)
@@ -23,7 +39,7 @@ static void print_experiment(void)
     topic t;
     fputs("An experiment is a YAML file. Files it names are found from its own folder, data files from data.root.\n"
           "A table with a type and nothing else may be written as the type alone: 'synapse: delta'. 'null' is the\n"
-          "default. Parameters of neurons and synapses are listed by 'ranvier info --models'.\n",
+          "default. Neurons, synapses, losses and their parameters are listed by 'ranvier info --models'.\n",
           stdout);
     for (size_t i = 0; topic_at(i, &t); i++) {
         printf("\n%s%s%s\n", t.title, t.help ? ": " : "", t.help ? t.help : "");

@@ -1,4 +1,4 @@
-/* ranvier info FILE|RUN: what a run would be, without running it. ranvier info --models: what there is to build with. */
+/* ranvier info FILE|RUN: what a run would be. ranvier info --models: what there is to build with. */
 #include "cli/program.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "cli/report.h"
 #include "cli/say.h"
 
-/* ---- models --------------------------------------------------------------------------------------------------------- */
+/* ---- models ---- */
 
 static void print_default(const rv_param *param, rv_defaults defaults)
 {
@@ -57,12 +57,18 @@ static int print_models(void)
     }
     rv_readout readout;
     for (int i = 0; (readout = rv_readout_at(i)); i++)
-        printf("readout %s\n", rv_readout_name(readout));
+        print_params("readout", rv_readout_name(readout), NULL, 0);
+    const rv_loss_model *loss;
+    for (int i = 0; (loss = rv_loss_model_at(i)); i++)
+        print_params("loss", loss->name, loss->params, loss->num_params);
+    const rv_metric_model *metric;
+    for (int i = 0; (metric = rv_metric_model_at(i)); i++)
+        print_params("metric", metric->name, metric->params, metric->num_params);
     puts("\nNames may be written as LeakyIntegrateFire or leaky_integrate_fire.");
     return STATUS_OK;
 }
 
-/* ---- experiments ------------------------------------------------------------------------------------------------------ */
+/* ---- experiments ---- */
 
 /* The plan, and the memory of the run that `train` would make, or `evaluate` where the compiler does not learn. */
 static int print_plan(const experiment *e)
@@ -113,7 +119,7 @@ static const option info_options[] = {
     {.name = "models",
      .letter = 'm',
      .offset = offsetof(options, models),
-     .help = "list neurons, synapses and readouts, with their\nparameters"},
+     .help = "list neurons, synapses, readouts, losses and metrics,\nwith their parameters"},
     OPTION_ROW_SET,
     OPTION_ROW_SEED,
     OPTION_ROW_THREADS,

@@ -1,7 +1,6 @@
 /* The manual page, made of the same tables as parser and help. */
 #include "cli/program.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include <ranvier.h>
@@ -100,11 +99,13 @@ void man_print(FILE *stream)
             rv_version());
     for (size_t i = 0; program_command(i); i++)
         print_command(stream, program_command(i));
-    fputs(".SH EXPERIMENT FILES\n"
-          "YAML files, whose files are found from their own folder, and data files from data.root. A table with a\n"
-          "type and nothing else may be written as the type alone. Parameters of neurons and synapses are listed by\n"
-          "\\fBranvier info \\-\\-models\\fR. Defaults are in parentheses.\n",
-          stream);
+    fputs(
+        ".SH EXPERIMENT FILES\n"
+        "YAML files, whose files are found from their own folder, and data files from data.root. A table with a\n"
+        "type and nothing else may be written as the type alone. Neurons, synapses, losses and their parameters are\n"
+        "listed by\n"
+        "\\fBranvier info \\-\\-models\\fR. Defaults are in parentheses.\n",
+        stream);
     for (size_t i = 0; topic_at(i, &t); i++)
         print_topic(stream, &t);
     fputs(".SH EXIT STATUS\n"

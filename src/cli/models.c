@@ -1,7 +1,5 @@
 #include "cli/models.h"
 
-#include <string.h>
-
 #include "cli/say.h"
 #include "cli/suggest.h"
 

@@ -1,7 +1,6 @@
 #include "cli/network_section.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/memory.h"
 #include "cli/say.h"
@@ -73,7 +72,7 @@ const key layer_keys[] = {
 };
 const size_t num_layer_keys = COUNT_OF(layer_keys);
 
-/* ---- objects ---------------------------------------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 static int read_shape(const node *where, size_t shape[RV_MAX_DIMS])
 {
@@ -155,7 +154,7 @@ static int read_layer(value_scope *scope, network_section *out, node *where)
     return STATUS_OK;
 }
 
-/* ---- the section ---------------------------------------------------------------------------------------------------- */
+/* ---- the section ---- */
 
 /* Reads each child of a list or table. */
 static int read_each(node *parent, node_kind kind, value_scope *scope, network_section *out,

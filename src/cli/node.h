@@ -58,9 +58,9 @@ bool node_is_null(const node *scalar);
 const char *node_path(const node *where, char path[NODE_PATH_SIZE]);
 /* "a list", "a table", "nothing" or the text in quotes: what was found where something else was expected. */
 const char *node_shown(const node *where, char shown[NODE_PATH_SIZE]);
-/* The node under `where` that a message speaks of, because its key or name is a word of the message: the outermost such
- * one, and in it again, "population 'hidden': tau_mem must be ..." being about the key tau_mem of hidden. `where` if
- * there is none. */
+/* The node under `where` that a message speaks of, because its key or name is a word of the message: the outermost
+ * such one, and in it again, "population 'hidden': tau_mem must be ..." being about the key tau_mem of hidden.
+ * `where` if there is none. */
 const node *node_blame(const node *where, const char *message);
 
 #endif

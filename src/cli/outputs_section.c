@@ -1,17 +1,17 @@
 #include "cli/outputs_section.h"
 
+#include "cli/objectives.h"
 #include "cli/say.h"
 
 typedef struct output_table {
-    const char *loss;
-    node *metrics;
+    node *loss, *metrics;
 } output_table;
 
 const key output_keys[] = {
-    {"loss", KEY_TEXT, offsetof(output_table, loss), .standard = "sparse_categorical_crossentropy",
-     .help = "what learning makes small"},
+    {"loss", KEY_NODE, offsetof(output_table, loss), .standard = "sparse_categorical_crossentropy",
+     .help = "what learning makes small: a name, or a table of type and parameters"},
     {"metrics", KEY_NODE, offsetof(output_table, metrics), .standard = "[sparse_categorical_accuracy]",
-     .help = "list of what is reported"},
+     .help = "list of what is reported, each written like a loss"},
 };
 const size_t num_output_keys = COUNT_OF(output_keys);
 
@@ -24,17 +24,14 @@ static void fill_outputs(node *where, const network_section *network)
     }
 }
 
-static int read_metrics(const node *list, rv_metric metrics[RV_MAX_METRICS], rv_context *context)
+static int read_metrics(node *list, rv_metric metrics[RV_MAX_METRICS], rv_context *context)
 {
     size_t num = 0;
     int status = schema_expect(list, NODE_LIST);
-    for (const node *child = list->first; child && !status; child = child->next) {
-        const char *name;
+    for (node *child = list->first; child && !status; child = child->next) {
         if (num == RV_MAX_METRICS)
             return fault_at(child, "an output must not have more than %d metrics", RV_MAX_METRICS);
-        status = schema_text(child, &name);
-        if (!status && rv_metric_by_name(&metrics[num++], context, name) < 0)
-            status = fault_at(child, "%s", rv_last_error(context));
+        status = objective_read_metric(context, child, &metrics[num++]);
     }
     return status;
 }
@@ -50,9 +47,8 @@ static int read_output(rv_output *out, node *where, const network_section *netwo
         return STATUS_FAILED;
     if (!rv_population_neuron(out->population)->readout)
         return fault_at(where, "population '%s' is an output, so its neuron needs a readout", where->key);
-    if (rv_loss_by_name(&out->loss, context, table.loss) < 0)
-        return fault_at(node_find(where, "loss"), "%s", rv_last_error(context));
-    return read_metrics(table.metrics, out->metrics, context);
+    status = objective_read_loss(context, table.loss, &out->loss);
+    return status ? status : read_metrics(table.metrics, out->metrics, context);
 }
 
 int outputs_section_read(outputs_section *out, node *where, const network_section *network, rv_context *context)

@@ -9,7 +9,7 @@
 #include "cli/path.h"
 #include "cli/say.h"
 
-/* ---- the table ------------------------------------------------------------------------------------------------------ */
+/* ---- the table ---- */
 
 #define FIELD(path) offsetof(reader_options, path)
 
@@ -78,7 +78,7 @@ static const key nmnist_keys[] = {
     {"dt", KEY_NUMBER, FIELD(nmnist.desc.dt), .positive = true, .standard = "1",
      .help = "ms; the step that histogram_thresh counts in"},
     {"histogram_thresh", KEY_INT, FIELD(nmnist.desc.histogram_thresh), .standard = "0",
-     .help = "events of a pixel in a step that make one spike; 0: every event is a spike"},
+     .help = "n: one spike per pixel and step with more than n events, -1: with any; 0: every event is a spike"},
 };
 
 static int load_nmnist(rv_dataset *out, rv_context *context, const reader_options *o)
@@ -112,7 +112,7 @@ static const reader readers[] = {
     {{"yin_yang", yin_yang_keys, COUNT_OF(yin_yang_keys), "the Yin-Yang set, drawn from seeds"}, load_yin_yang},
 };
 
-/* ---- working with it -------------------------------------------------------------------------------------------------- */
+/* ---- working with it ---- */
 
 const reader *reader_at(size_t index)
 {

@@ -1,8 +1,11 @@
 /* What recorders recorded, as NumPy arrays: of a recorder with key K
  *
- *   K-examples.npy  (n)       position in the data set of each entry      K-epochs.npy  (n)
- *   K-times.npy     (spikes)  ms        K-ids.npy  (spikes)  neurons      K-offsets.npy (n + 1) first spike of each entry
- *   K-values.npy    (n, ...)  instead of these three, of variables and counts
+ *   K-examples.npy  (n)       position in the data set of each entry
+ *   K-epochs.npy    (n)       and its epoch
+ *   K-offsets.npy   (n + 1)   the first spike of each entry
+ *   K-times.npy     (spikes)  ms
+ *   K-ids.npy       (spikes)  neurons
+ *   K-values.npy    (n, ...)  of variables and counts, instead of the three above
  */
 #ifndef RV_CLI_RECORDED_H
 #define RV_CLI_RECORDED_H

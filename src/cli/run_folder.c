@@ -1,7 +1,5 @@
 #include "cli/run_folder.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include "cli/path.h"
 #include "cli/say.h"
 #include "store/atomic_file.h"
+#include "store/checkpoint_list.h"
 #include "store/folder.h"
 
 #define MAX_NUMBERED 10000
@@ -75,28 +74,27 @@ int run_folder_make(const experiment *e, const char *folder)
     return status ? status : write_plan(e, folder);
 }
 
-/* Whether a is a larger number than b; both are digits without leading zeros. */
-static bool larger(const char *a, size_t a_length, const char *b, size_t b_length)
+/* Whether a is a later epoch than b: both numbers without leading zeros. */
+static bool is_later(const char *a, const char *b)
 {
-    return a_length != b_length ? a_length > b_length : strncmp(a, b, a_length) > 0;
+    const size_t length = strlen(a), other = strlen(b);
+    return length != other ? length > other : strcmp(a, b) > 0;
 }
 
-int run_folder_last_epoch(char **epoch, const char *checkpoint_folder)
+int run_folder_last_epoch(char **epoch, rv_context *context, const char *checkpoints)
 {
-    *epoch = NULL;
-    DIR *folder = opendir(checkpoint_folder);
-    if (!folder)
-        return fault("%s: %s", checkpoint_folder, strerror(errno));
-    for (const struct dirent *entry; (entry = readdir(folder));) {
-        const char *name = entry->d_name;
-        size_t length = 0;
-        while (isdigit((unsigned char)name[length]))
-            length++;
-        if (length == 0 || name[length] != '-' || (*epoch && !larger(name, length, *epoch, strlen(*epoch))))
-            continue;
-        free(*epoch);
-        *epoch = format_text("%.*s", (int)length, name);
+    rv_checkpoint_list list = {0};
+    const char *last = NULL;
+    const int rc = rv_checkpoint_list_read(&list, context, checkpoints);
+    /* By number, not by time: files may have been copied since. */
+    for (size_t i = 0; rc >= 0 && i < list.num; i++) {
+        const char *name = list.items[i].key;
+        if (strspn(name, "0123456789") == strlen(name) && (!last || is_later(name, last)))
+            last = name;
     }
-    closedir(folder);
-    return *epoch ? STATUS_OK : fault("%s: there is no checkpoint", checkpoint_folder);
+    *epoch = last ? copy_text(last) : NULL;
+    rv_checkpoint_list_clear(&list);
+    if (rc < 0)
+        return fault_library(NULL, context, rc);
+    return *epoch ? STATUS_OK : fault("%s: there is no checkpoint", checkpoints);
 }

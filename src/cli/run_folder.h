@@ -3,7 +3,7 @@
  *   experiment.yaml    the resolved experiment: training it again gives the same bits
  *   plan.txt           the compiled network in words
  *   history.csv        one row per epoch
- *   checkpoint/        weights, <epoch>-<connection>-g.npy
+ *   checkpoint/        weights of each epoch: <epoch>-<connection>-g.npy, <epoch>-manifest.json
  *   recorded/          what recorders recorded
  *
  * A folder that holds something is never written into. */
@@ -18,7 +18,7 @@ int run_folder_choose(char **folder, const experiment *e, const char *out);
 /* Makes the folder and writes experiment.yaml and plan.txt. */
 int run_folder_make(const experiment *e, const char *folder);
 
-/* The key of the newest checkpoint, the largest number that a file begins with; the caller's to free. */
-int run_folder_last_epoch(char **epoch, const char *checkpoint_folder);
+/* The key of the last whole checkpoint in a folder; the caller's to free. */
+int run_folder_last_epoch(char **epoch, rv_context *context, const char *checkpoints);
 
 #endif

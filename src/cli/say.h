@@ -25,8 +25,8 @@ __attribute__((format(printf, 2, 3))) int fault_at(const node *where, const char
 /* A mistake on the command line: the message and a pointer to --help; returns STATUS_USAGE. `command` may be NULL. */
 __attribute__((format(printf, 2, 3))) int fault_usage(const char *command, const char *format, ...);
 
-/* The library's detail of a failure, at the entry inside `where` that it speaks of (a key named in the message), else at
- * `where` itself (NULL = no place); returns STATUS_FAILED. */
+/* The library's detail of a failure, at the entry inside `where` that it speaks of (node_blame); NULL = no place.
+ * Returns STATUS_FAILED. */
 int fault_library(const node *where, const rv_context *context, int code);
 
 /* "ranvier: <message>", unless quiet. */

@@ -11,11 +11,10 @@
 
 #include "base/name.h"
 #include "cli/doc.h"
-#include "cli/memory.h"
 #include "cli/say.h"
 #include "cli/suggest.h"
 
-/* ---- single values ---------------------------------------------------------------------------------------------- */
+/* ---- single values ---- */
 
 static int fault_value(const node *where, const char *expected)
 {
@@ -161,7 +160,7 @@ static int read_value(node *value, const key *k, void *field)
     return status;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 static size_t gather_names(const key_part *parts, size_t num_parts, const char **names, size_t max)
 {
@@ -217,7 +216,7 @@ int schema_read(node *table, const key_part *parts, size_t num_parts)
     return status;
 }
 
-/* ---- typed entries -------------------------------------------------------------------------------------------------- */
+/* ---- typed entries ---- */
 
 const node *schema_type(node *entry)
 {

@@ -57,7 +57,7 @@ typedef struct variant {
 const node *schema_type(node *entry);
 /* Finds the row of a registry that an entry's type names; -1 after a fault. */
 int schema_choose(node *entry, const variant *first_row, size_t stride, size_t num_rows);
-/* Reads the keys of an entry: `type`, those of its row into `options`, and the common ones of its place (may be NULL). */
+/* Reads the keys of an entry: `type`, those of its row into `options`, and those common to its place (may be NULL). */
 int schema_read_variant(node *entry, const variant *row, void *options, const key_part *common);
 
 /* Single values, for what no table describes. */

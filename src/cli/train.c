@@ -22,6 +22,8 @@ typedef struct job {
     history history;
     rv_run *run;
     rv_result *result;
+    rv_run *test_run; /* NULL without a test set */
+    callback_list test_callbacks;
 } job;
 
 /* The experiment's callbacks, and those that keep what a run folder promises. */
@@ -40,21 +42,16 @@ static int read_callbacks(job *j)
     return STATUS_OK;
 }
 
-/* Finds what is wrong with the test set before training, not after it. */
-static int check_test(const experiment *e)
-{
-    const rv_evaluate_desc desc = {.data = experiment_data(e, SET_TEST), .no_callbacks = true};
-    rv_run *run = NULL;
-    const int rc = desc.data.inputs[0].population ? rv_evaluate_prepare(&run, e->model, &desc) : RV_OK;
-    rv_run_free(run);
-    return rc < 0 ? experiment_fault(e, rc) : STATUS_OK;
-}
-
+/* Prepares training, and the test with it: what is wrong with the test set is found now, not after training. */
 static int prepare(job *j)
 {
     const rv_train_desc desc = experiment_train_desc(&j->e);
     const int rc = rv_train_prepare(&j->run, j->e.model, &desc);
-    return rc < 0 ? experiment_fault(&j->e, rc) : check_test(&j->e);
+    if (rc < 0)
+        return experiment_fault(&j->e, rc);
+    if (!is_quiet())
+        callback_list_add(&j->test_callbacks, rv_batch_progress_bar());
+    return evaluation_prepare(&j->test_run, &j->e, &j->test_callbacks);
 }
 
 static int set_up(job *j, const options *given)
@@ -108,17 +105,6 @@ static int execute(job *j)
     return status;
 }
 
-/* The trained network on the test set, with a progress bar unless quiet. */
-static int test(const experiment *e)
-{
-    callback_list callbacks = {0};
-    if (!e->data.sets[SET_TEST].where)
-        return STATUS_OK;
-    if (!is_quiet())
-        callback_list_add(&callbacks, rv_batch_progress_bar());
-    return evaluate_test(e, &callbacks, NULL);
-}
-
 static int train(const options *given)
 {
     job j = {0};
@@ -132,8 +118,10 @@ static int train(const options *given)
     if (!status) {
         printf("run folder: %s\n", j.folder);
         report_metrics("train", rv_result_metrics(j.result));
-        status = test(&j.e);
     }
+    if (!status && j.test_run)
+        status = evaluation_execute(&j.e, j.test_run, &j.test_callbacks, NULL);
+    rv_run_free(j.test_run);
     rv_run_free(j.run);
     rv_result_free(j.result);
     history_clear(&j.history);

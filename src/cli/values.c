@@ -1,11 +1,9 @@
 #include "cli/values.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/memory.h"
 #include "cli/path.h"

@@ -49,10 +49,32 @@ static void describe_connection(text *t, const rv_compiled_network *model, const
 {
     const rv_plan_group *group = &model->populations[c->target].groups[c->group];
     say(t, "  %-16s %s -> %s, %s, %zu weights, %s", c->connection->name, c->connection->source->name,
-        c->connection->target->name, c->connection->connectivity.model->name, c->connection->num_weights,
+        c->connection->target->name, c->connection->connectivity.model->name, c->wiring->num_weights,
         group->model->name);
     if (group->model->tau >= 0)
         say(t, " tau %g ms", (double)group->param[group->model->tau][0]);
+    if (c->connection->frozen)
+        say(t, ", frozen");
+    say(t, "\n");
+}
+
+static const char *compiler_name(const rv_compiled_network *model)
+{
+    if (model->rule)
+        return model->rule->name;
+    return model->compiler == RV_COMPILER_FEW_SPIKE ? "few-spike" : "inference";
+}
+
+static void describe_optimiser(text *t, const rv_plan_optimiser *o)
+{
+    const rv_optimiser *optimiser = &o->optimiser;
+    if (!o->used)
+        return;
+    say(t, "%s: %s", o->name, rv_optimiser_name(optimiser));
+    for (int i = 0; rv_optimiser_param_name(optimiser, i); i++)
+        say(t, "%s %s %g", i ? "," : "", rv_optimiser_param_name(optimiser, i), optimiser->param[i]);
+    if (optimiser->clamp)
+        say(t, ", within [%g, %g]", optimiser->clamp_min, optimiser->clamp_max);
     say(t, "\n");
 }
 
@@ -61,20 +83,17 @@ int rv_compiled_network_describe(char **out, const rv_compiled_network *model)
     text t = {.context = model->context};
     *out = NULL;
     say(&t, "compiler: %s, %u timesteps of %g ms, batches of %zu\n",
-        model->compiler == RV_COMPILER_EVENTPROP ? "EventProp" : "inference", model->num_steps, model->dt,
-        model->batch_size);
+        compiler_name(model), model->num_steps, model->dt, model->batch_size);
     say(&t, "populations:\n");
     for (uint32_t i = 0; i < model->num_populations; i++)
         describe_population(&t, model, &model->populations[i]);
     say(&t, "connections, in the order in which their spikes are summed:\n");
     for (uint32_t i = 0; i < model->num_connections; i++)
         describe_connection(&t, model, &model->connections[i]);
-    if (model->compiler == RV_COMPILER_EVENTPROP) {
-        const rv_optimiser *optimiser = &model->learning.optimiser;
-        say(&t, "optimiser: %s", rv_optimiser_name(optimiser));
-        for (int i = 0; rv_optimiser_param_name(optimiser, i); i++)
-            say(&t, "%s %s %g", i ? "," : "", rv_optimiser_param_name(optimiser, i), optimiser->param[i]);
-        say(&t, "\ngradient: %s schedule, %zu leaves\n", model->rows ? "rows" : "slots", model->num_leaves);
+    if (model->rule) {
+        for (size_t i = 0; i < model->num_optimisers; i++)
+            describe_optimiser(&t, &model->optimisers[i]);
+        say(&t, "gradient: %s schedule, %zu leaves\n", model->rows ? "rows" : "slots", model->num_leaves);
     }
     say(&t, "instruction set: %s, threads: %d\n", rv_isa_name(model->context->isa), model->context->num_threads);
     say(&t, "memory: %.3f MB of weights, parameters and learning state\n",

@@ -187,10 +187,11 @@ static size_t take(size_t *size, size_t n)
 static int plan_population(rv_compiled_network *model, rv_plan_population *p)
 {
     rv_plan_eprop *e = &p->eprop;
-    *e = (rv_plan_eprop){.forward = e->forward, .error = RV_NONE};
+    *e = (rv_plan_eprop){.forward = e->forward, .error = RV_NONE, .signal = RV_NONE};
     if (p->model->is_input)
         return RV_OK;
     e->sweep = p->model->ops(model->context->isa)->eprop;
+    e->trace = p->model->ops(model->context->isa)->trace;
     e->state = take(&model->adjoint_size, (size_t)p->model->num_eprop_state * p->n_pad);
     for (uint32_t g = 0; g < p->num_groups; g++) {
         p->groups[g].history = take(&model->history_size, p->n_pad);
@@ -201,13 +202,16 @@ static int plan_population(rv_compiled_network *model, rv_plan_population *p)
         const int bias = rv_param_find(p->model->params, p->model->num_params, "bias");
         e->error = take(&model->record_size, p->n_pad);
         e->softmax = take(&model->block_size, p->n_pad);
-        if (model->eprop.train_output_bias != RV_OFF && bias >= 0)
-            p->bias.value = p->param[bias];
-        return RV_OK;
+        if (model->eprop.train_output_bias == RV_OFF || bias < 0)
+            return RV_OK;
+        p->bias.value = p->param[bias];
+        p->bias_factor = rv_arena_alloc(model->arena, p->n_pad, sizeof(float));
+        return p->bias_factor ? RV_OK : RV_ERR_MEMORY;
     }
     e->psi = take(&model->record_size, p->n_pad);
     e->f_avg = take(&model->record_size, p->n_pad);
-    e->signal = model->eprop.online ? take(&model->block_size, p->n_pad) : RV_NONE;
+    if (model->eprop.online)
+        e->signal = take(&model->block_size, p->n_pad);
     return plan_feedback(model, p);
 }
 
@@ -218,7 +222,7 @@ static int plan_learning(rv_compiled_network *model)
         error = plan_population(model, &model->populations[i]);
     for (uint32_t i = 0; !error && model->eprop.online && i < model->num_connections; i++) {
         rv_plan_connection *c = &model->connections[i];
-        c->traces = take(&model->trace_size, RV_NUM_TRACES * c->links.num_rows * c->links.stride);
+        c->traces = take(&model->trace_size, RV_NUM_TRACES * c->links.rows.size);
     }
     return error ? error : rv_plan_learning(model);
 }
@@ -234,6 +238,12 @@ int rv_compile_eprop(rv_compiled_network **out, rv_network *network, const rv_ep
         (*out)->eprop = *desc;
         (*out)->learning = (rv_learning){
             .optimiser = desc->optimiser,
+            .bias_optimiser = desc->bias_optimiser,
+            .connection_optimisers = desc->connection_optimisers,
+            .num_connection_optimisers = desc->num_connection_optimisers,
+            .clip_value = desc->clip_value,
+            .clip_norm = desc->clip_norm,
+            .accumulate = desc->accumulate,
             .max_spikes = SIZE_MAX,
             .softmax_temperature = 1,
             .schedule = desc->online ? RV_SCHEDULE_SLOTS : desc->schedule,

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/math.h"
 #include "compile/plan.h"
+#include "values/params.h"
 
 #define DEFAULT_MAX_SPIKES 500
 #define DEFAULT_TTFS_ALPHA 0.01
@@ -25,6 +26,8 @@ static double expm1_over(double x)
 void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *p)
 {
     const double dt = model->dt;
+    for (size_t j = 0; p->bias_factor && p->bias_sum != RV_NONE && j < p->n; j++)
+        p->bias_factor[j] = (float)(-dt / (1 - rv_exp(-dt / (double)p->param[p->model->tau_mem][j])));
     for (uint32_t g = 0; g < p->num_groups; g++) {
         rv_plan_group *group = &p->groups[g];
         if (!group->flow)
@@ -37,6 +40,13 @@ void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *p)
             group->flow[j] = (float)(rv_exp(-dt / tau_syn) * (dt / tau_syn) * expm1_over(x));
             group->factor[j] = (float)-tau_syn;
         }
+    }
+    for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++) {
+        rv_plan_connection *c = &model->connections[i];
+        const float *factor = p->groups[c->group].factor;
+        c->weighed = false;
+        for (size_t j = 1; factor && c->connection->connectivity.model->mixes_targets && j < p->n; j++)
+            c->weighed |= factor[j] != factor[0];
     }
 }
 
@@ -112,18 +122,53 @@ static int check_number(rv_context *context, const char *name, double x, bool op
 
 static int check_options(rv_compiled_network *model)
 {
-    const rv_eventprop_desc *d = &model->eventprop;
     rv_context *context = model->context;
-    int error = check_number(context, "reg_lambda_upper", d->reg_lambda_upper, false);
-    if (!error)
-        error = check_number(context, "reg_lambda_lower", d->reg_lambda_lower, false);
-    if (!error)
-        error = check_number(context, "reg_nu_upper", d->reg_nu_upper, false);
-    if (!error)
-        error = check_number(context, "softmax_temperature", model->learning.softmax_temperature, true);
+    int error = check_number(context, "softmax_temperature", model->learning.softmax_temperature, true);
     if (!error)
         error = check_number(context, "ttfs_alpha", model->learning.ttfs_alpha, false);
     return error ? error : rv_plan_learning_options(model);
+}
+
+/* ---- regularisation ---- */
+
+static int set_regularisation(rv_compiled_network *model, rv_plan_population *p, const rv_regularisation *r)
+{
+    rv_context *context = model->context;
+    int error = check_number(context, "reg_lambda_upper", r->reg_lambda_upper, false);
+    if (!error)
+        error = check_number(context, "reg_lambda_lower", r->reg_lambda_lower, false);
+    if (!error)
+        error = check_number(context, "reg_nu_upper", r->reg_nu_upper, false);
+    if (!error && p) {
+        p->reg_lambda_upper = r->reg_lambda_upper;
+        p->reg_lambda_lower = r->reg_lambda_lower;
+        p->reg_nu_upper = r->reg_nu_upper;
+    }
+    return error;
+}
+
+/* First all hidden populations, then those that have numbers of their own. */
+static int plan_regularisation(rv_compiled_network *model)
+{
+    rv_eventprop_desc *d = &model->eventprop;
+    const rv_regularisation all = {NULL, d->reg_lambda_upper, d->reg_lambda_lower, d->reg_nu_upper};
+    int error = set_regularisation(model, NULL, &all);
+    for (uint32_t i = 0; !error && i < model->num_populations; i++) {
+        rv_plan_population *p = &model->populations[i];
+        if (!p->model->is_input && p->model->spikes && !p->readout)
+            error = set_regularisation(model, p, &all);
+    }
+    for (size_t i = 0; !error && i < d->num_regularisations; i++) {
+        const rv_population *population = d->regularisations[i].population;
+        rv_plan_population *p = rv_plan_find_population(model, population);
+        if (!p || p->model->is_input || !p->model->spikes)
+            return rv_fail(model->context, RV_ERR_ARGUMENT, "EventProp: regularisations: %s%s%s",
+                           p ? "population '" : "", p ? population->name : "a population is of another network",
+                           p ? "' has no spikes that learning could change" : "");
+        error = set_regularisation(model, p, &d->regularisations[i]);
+    }
+    d->regularisations = NULL;
+    return error;
 }
 
 /* ---- memory of learning ---- */
@@ -142,6 +187,19 @@ static bool needs_difference(const rv_compiled_network *model, const rv_plan_pop
             return true;
     }
     return false;
+}
+
+/* V <- alpha V + (1 - alpha) Isyn + bias: minus dt / (1 - alpha) times the sum of LambdaV over the steps is the
+ * gradient of a bias, in the units of Gradient. */
+static int plan_bias(rv_compiled_network *model, rv_plan_population *p)
+{
+    const int bias = rv_param_find(p->model->params, p->model->num_params, "bias");
+    if (!model->eventprop.train_output_bias || !p->readout || p->model->spikes || bias < 0)
+        return RV_OK;
+    p->bias.value = p->param[bias];
+    p->bias_sum = model->bias_size;
+    model->bias_size += p->n_pad;
+    return (p->bias_factor = new_floats(model, p->n_pad)) ? RV_OK : RV_ERR_MEMORY;
 }
 
 /* Adjoint state of a population, and which groups need what. */
@@ -165,8 +223,10 @@ static int plan_population(rv_compiled_network *model, rv_plan_population *p)
             model->difference_size += p->n_pad;
         }
     }
-    rv_plan_update_flow(model, p);
-    return RV_OK;
+    const int error = plan_bias(model, p);
+    if (!error)
+        rv_plan_update_flow(model, p);
+    return error;
 }
 
 /* ---- learnt delays ---- */
@@ -182,7 +242,7 @@ static int learn_delays(rv_compiled_network *model, const rv_connection *connect
     if (!c->ops->gradient_delayed)
         return rv_fail(context, RV_ERR_UNSUPPORTED, "connection '%s': EventProp cannot learn delays of %s",
                        connection->name, connection->connectivity.model->name);
-    const size_t size = c->links.num_rows * c->links.stride, n = connection->num_weights / c->links.num_rows;
+    const size_t size = c->links.rows.size;
     const size_t max = connection->max_delay_steps ? connection->max_delay_steps : c->max_delay;
     if (max < c->max_delay)
         return rv_fail(context, RV_ERR_VALUE, "connection '%s': max_delay_steps must be >= the largest delay, %u, got "
@@ -192,14 +252,14 @@ static int learn_delays(rv_compiled_network *model, const rv_connection *connect
         c->delays = rv_arena_alloc(model->arena, size, sizeof *c->delays);
     if (!c->delay_parameter.value || !c->delays)
         return RV_ERR_MEMORY;
-    for (size_t i = 0; i < c->links.num_rows; i++)
-        for (size_t j = 0; j < n; j++) {
-            const size_t k = i * c->links.stride + j;
+    for (size_t i = 0; i < c->links.rows.num; i++)
+        for (size_t j = 0; j < rv_row_length(&c->links.rows, i); j++) {
+            const size_t k = rv_row_begin(&c->links.rows, i) + j;
             c->delay_parameter.value[k] = (float)(c->links.delay ? c->delays[k] : c->delay);
         }
     c->links.delay = c->delays;
     c->max_delay = (uint32_t)max;
-    rv_plan_round_delays(c, 0, c->links.num_rows);
+    rv_plan_round_delays(c, 0, c->links.rows.num);
     return RV_OK;
 }
 
@@ -218,6 +278,8 @@ static int plan_delays(rv_compiled_network *model)
 static int plan_learning(rv_compiled_network *model)
 {
     int error = plan_delays(model);
+    if (!error)
+        error = plan_regularisation(model);
     for (uint32_t i = 0; !error && i < model->num_populations; i++)
         error = plan_population(model, &model->populations[i]);
     return error ? error : rv_plan_learning(model);
@@ -235,7 +297,14 @@ int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const r
         (*out)->learning = (rv_learning){
             .optimiser = desc->optimiser,
             .delay_optimiser = desc->delay_optimiser,
+            .bias_optimiser = desc->bias_optimiser,
+            .connection_optimisers = desc->connection_optimisers,
+            .num_connection_optimisers = desc->num_connection_optimisers,
+            .clip_value = desc->clip_value,
+            .clip_norm = desc->clip_norm,
+            .accumulate = desc->accumulate,
             .max_spikes = desc->max_spikes ? desc->max_spikes : DEFAULT_MAX_SPIKES,
+            .lenient = desc->strict_buffer_checking == RV_OFF,
             .softmax_temperature = desc->softmax_temperature == 0 ? 1 : desc->softmax_temperature,
             .ttfs_alpha = desc->ttfs_alpha == 0 ? DEFAULT_TTFS_ALPHA : desc->ttfs_alpha < 0 ? 0 : desc->ttfs_alpha,
             .per_timestep_loss = desc->per_timestep_loss,

@@ -65,8 +65,13 @@ static int build_population(rv_compiled_network *model, rv_plan_population *p, c
     char what[RV_NAME_SIZE + 16];
     p->population = population;
     p->model = population->neuron.model;
+    if (p->model->is_few_spike != (model->compiler == RV_COMPILER_FEW_SPIKE))
+        return rv_fail(model->context, RV_ERR_NETWORK, "population '%s': %s is %s the few-spike compiler",
+                       population->name, p->model->name, p->model->is_few_spike ? "only for" : "not for");
     p->n = population->size;
     p->n_pad = rv_pad(p->n);
+    p->bias_sum = RV_NONE;
+    p->end = model->num_steps;
     p->readout = population->neuron.readout;
     p->readout_state = p->readout ? take(&model->readout_size, (size_t)p->readout->num_state * p->n_pad) : RV_NONE;
     if (p->n_pad > model->max_n_pad)
@@ -101,50 +106,77 @@ static bool same_synapse(const rv_plan_group *group, const rv_synapse_model *mod
     return true;
 }
 
+/* A new group whose parameters are copies of param. */
+static int add_group(rv_compiled_network *model, rv_plan_population *target, const rv_synapse_model *synapse,
+                     float *const *param)
+{
+    rv_plan_group *group = &target->groups[target->num_groups];
+    if (target->num_groups == RV_MAX_GROUPS)
+        return rv_fail(model->context, RV_ERR_NETWORK,
+                       "population '%s': at most %d different synapses may lead into a population",
+                       target->population->name, RV_MAX_GROUPS);
+    *group = (rv_plan_group){.model = synapse, .difference = RV_NONE};
+    for (int i = 0; i < synapse->num_params; i++) {
+        if (!(group->param[i] = new_floats(model, target->n)))
+            return RV_ERR_MEMORY;
+        memcpy(group->param[i], param[i], target->n * sizeof(float));
+    }
+    group->beta = new_floats(model, target->n_pad);
+    group->scale = new_floats(model, target->n_pad);
+    if (!group->beta || !group->scale)
+        return RV_ERR_MEMORY;
+    group->in_syn = take(&model->block_size, target->n_pad);
+    target->num_groups++;
+    return RV_OK;
+}
+
 /* The group of a connection's synapse, a new one if there is none like it. */
 static int find_group(rv_compiled_network *model, rv_plan_population *target, const rv_connection *connection,
                       uint32_t *out)
 {
     char what[RV_NAME_SIZE + 16];
-    rv_plan_group group = {.model = connection->synapse.model, .difference = RV_NONE};
-    int error = fill_params(model, group.param, group.model->params, group.model->num_params,
-                            connection->synapse.value, rv_connection_object(connection), target->n,
-                            rv_connection_what(connection, what, sizeof what));
-    if (error)
-        return error;
-    for (*out = 0; *out < target->num_groups; ++*out)
-        if (same_synapse(&target->groups[*out], group.model, group.param, target->n))
-            return RV_OK;
-    if (target->num_groups == RV_MAX_GROUPS)
-        return rv_fail(model->context, RV_ERR_NETWORK,
-                       "population '%s': at most %d different synapses may lead into a population",
-                       target->population->name, RV_MAX_GROUPS);
-    group.beta = new_floats(model, target->n_pad);
-    group.scale = new_floats(model, target->n_pad);
-    if (!group.beta || !group.scale)
-        return RV_ERR_MEMORY;
-    group.in_syn = take(&model->block_size, target->n_pad);
-    target->groups[target->num_groups++] = group;
-    return RV_OK;
+    const rv_synapse given = model->compiler == RV_COMPILER_FEW_SPIKE
+                                 ? rv_few_spike_synapse(&model->populations[connection->source->index])
+                                 : connection->synapse;
+    const rv_synapse *synapse = &given;
+    float *param[RV_MAX_PARAMS] = {NULL}; /* not in the arena: most connections have a group already */
+    int error = RV_OK;
+    rv_connection_what(connection, what, sizeof what);
+    for (int i = 0; !error && i < synapse->model->num_params; i++) {
+        if (!(param[i] = rv_alloc(model->context, target->n, sizeof(float), "parameters of a synapse")))
+            error = RV_ERR_MEMORY;
+        else
+            error = rv_param_fill(model->context, &synapse->model->params[i], &synapse->value[i],
+                                  model->network->defaults, rv_connection_object(connection), (uint32_t)i, param[i],
+                                  target->n, what);
+    }
+    for (*out = 0; !error && *out < target->num_groups; ++*out)
+        if (same_synapse(&target->groups[*out], synapse->model, param, target->n))
+            break;
+    if (!error && *out == target->num_groups)
+        error = add_group(model, target, synapse->model, param);
+    for (int i = 0; i < synapse->model->num_params; i++)
+        rv_free(param[i]);
+    return error;
 }
 
 /* ---- connections ---- */
 
-/* A value per synapse into rows of stride floats. */
+/* A value per weight into rows. */
 static int fill_rows(rv_compiled_network *model, const rv_plan_connection *c, const rv_value *value, uint32_t index,
                      const char *name, float *rows)
 {
     const rv_connection *connection = c->connection;
-    const size_t n = connection->num_weights / c->links.num_rows;
+    const size_t num = c->wiring->num_weights;
     char what[RV_NAME_SIZE + 32];
     snprintf(what, sizeof what, "connection '%s': %s", connection->name, name);
-    float *flat = rv_alloc(model->context, connection->num_weights, sizeof *flat, what);
+    float *flat = rv_alloc(model->context, num, sizeof *flat, what);
     if (!flat)
         return RV_ERR_MEMORY;
-    const int error = rv_value_fill(model->context, value, 0, rv_connection_object(connection), index, flat,
-                                    connection->num_weights, what);
-    for (size_t i = 0; !error && i < c->links.num_rows; i++)
-        memcpy(rows + i * c->links.stride, flat + i * n, n * sizeof *flat);
+    const int error =
+        rv_value_fill(model->context, value, 0, rv_connection_object(connection), index, flat, num, what);
+    if (!error)
+        rv_links_pack(&c->links, connection->connectivity.model, rows, flat);
     rv_free(flat);
     return error;
 }
@@ -158,10 +190,11 @@ static uint16_t round_delay(const rv_plan_connection *c, float delay)
 
 void rv_plan_round_delays(rv_plan_connection *c, size_t first_row, size_t num_rows)
 {
-    const size_t n = c->connection->num_weights / c->links.num_rows;
     for (size_t i = first_row; i < first_row + num_rows; i++)
-        for (size_t j = 0; j < n; j++)
-            c->delays[i * c->links.stride + j] = round_delay(c, c->delay_parameter.value[i * c->links.stride + j]);
+        for (size_t j = 0; j < rv_row_length(&c->links.rows, i); j++) {
+            const size_t k = rv_row_begin(&c->links.rows, i) + j;
+            c->delays[k] = round_delay(c, c->delay_parameter.value[k]);
+        }
 }
 
 /* One delay for all, or one for each synapse; learnt ones are set up by the compiler that learns them. */
@@ -169,7 +202,7 @@ static int fill_delays(rv_compiled_network *model, rv_plan_connection *c)
 {
     const rv_connection *connection = c->connection;
     const rv_value *delay = &connection->connectivity.delay;
-    const size_t size = c->links.num_rows * c->links.stride;
+    const size_t size = c->links.rows.size;
     if (delay->kind == RV_VALUE_DEFAULT || delay->kind == RV_VALUE_CONSTANT) {
         c->delay = delay->kind == RV_VALUE_CONSTANT ? (uint32_t)lrint(delay->constant) : 0;
         if (c->delay > model->num_steps)
@@ -203,31 +236,43 @@ static int fill_delays(rv_compiled_network *model, rv_plan_connection *c)
 static int build_connection(rv_compiled_network *model, rv_plan_connection *c, const rv_connection *connection,
                             uint32_t group)
 {
-    const rv_plan_population *target = &model->populations[connection->target->index];
-    size_t size;
     c->connection = connection;
     c->source = connection->source->index;
     c->target = connection->target->index;
     c->group = group;
     c->ops = connection->connectivity.model->ops(model->context->isa);
-    c->links = (rv_links){
-        .kernels = model->kernels,
-        .num_source = connection->source->size,
-        .num_target = target->n,
-        .n_pad = target->n_pad,
-        .num_rows = connection->source->size,
-        .stride = target->n_pad,
-    };
-    if (!rv_multiply(c->links.num_rows, c->links.stride, &size))
-        return rv_fail(model->context, RV_ERR_MEMORY, "connection '%s': too many weights", connection->name);
-    if (!(c->weight.value = new_floats(model, size)))
+    c->wiring = rv_wiring_retain(connection->wiring);
+    return rv_plan_wire(model, c);
+}
+
+int rv_plan_wire(rv_compiled_network *model, rv_plan_connection *c)
+{
+    const rv_connectivity *connectivity = &c->connection->connectivity;
+    const rv_plan_population *target = &model->populations[c->target];
+    c->links = rv_wiring_links(c->wiring, model->kernels, c->connection->source->size, target->n, target->n_pad);
+    if (!(c->weight.value = new_floats(model, c->links.rows.size)))
         return RV_ERR_MEMORY;
     c->links.weight = c->weight.value;
-    int error = fill_rows(model, c, &connection->connectivity.weight, PARAM_WEIGHT, "weight", c->weight.value);
+    int error = fill_rows(model, c, &connectivity->weight, PARAM_WEIGHT, "weight", c->weight.value);
     if (!error)
         error = fill_delays(model, c);
     c->links.delay = c->delays;
     return error;
+}
+
+int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *c, rv_wiring *wiring, const float *weights)
+{
+    rv_plan_connection fresh = *c;
+    fresh.links = rv_wiring_links(wiring, model->kernels, c->links.num_source, c->links.num_target, c->links.n_pad);
+    fresh.weight = (rv_plan_parameter){.value = new_floats(model, fresh.links.rows.size)};
+    fresh.links.weight = fresh.weight.value;
+    if (!fresh.weight.value || (model->rule && rv_plan_connection_learning(model, &fresh)))
+        return RV_ERR_MEMORY;
+    rv_links_pack(&fresh.links, c->connection->connectivity.model, fresh.weight.value, weights);
+    fresh.wiring = rv_wiring_retain(wiring);
+    rv_wiring_free(c->wiring);
+    *c = fresh;
+    return RV_OK;
 }
 
 static void set_initial_state(rv_compiled_network *model, const rv_plan_population *p)
@@ -311,6 +356,10 @@ void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population 
 static int build(rv_compiled_network *model)
 {
     const rv_network *network = model->network;
+    for (size_t i = 0; i < network->num_populations; i++)
+        if (!network->populations[i]->num_dims)
+            return rv_fail(model->context, RV_ERR_NETWORK, "population '%s': shape is required: no connection implies one",
+                           network->populations[i]->name);
     model->num_populations = (uint32_t)network->num_populations;
     model->num_connections = (uint32_t)network->num_connections;
     model->populations = rv_arena_alloc(model->arena, model->num_populations, sizeof *model->populations);
@@ -384,6 +433,8 @@ void rv_compiled_network_free(rv_compiled_network *model)
 {
     if (!model)
         return;
+    for (uint32_t i = 0; model->connections && i < model->num_connections; i++)
+        rv_wiring_free(model->connections[i].wiring);
     rv_arena_free(model->arena);
     rv_network_free(model->network);
     rv_free(model);

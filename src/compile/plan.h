@@ -35,15 +35,30 @@ typedef struct rv_plan_group {
     /* where a delay per synapse leads into it */
     size_t pending;      /* offset in the block: what is to arrive, (num_pending, n_pad), a ring over steps */
     size_t num_pending;  /* 0 = none */
+
+    float *worth; /* few-spike: (k) what a spike of each step of its sources is worth; NULL elsewhere */
 } rv_plan_group;
 
-/* Numbers of a connection that learn, and what learning them takes. Arrays are (num_rows, stride). */
+/* An optimiser and where it is. */
+typedef struct rv_plan_optimiser {
+    const char *name; /* "optimiser", "delay_optimiser", "bias_optimiser", or that of the one connection whose it is */
+    bool used;        /* something learns with it */
+    rv_optimiser optimiser;
+    rv_optimiser_state state;
+    float constant[RV_MAX_OPTIMISER_CONSTANTS]; /* of the step that is being made */
+} rv_plan_optimiser;
+
+/* Numbers of a connection or population that learn, and what learning them takes. Arrays lie in `rows`. */
 typedef struct rv_plan_parameter {
     float *value;
+    rv_plan_optimiser *optimiser; /* NULL = they do not learn */
+    rv_rows rows;
     float *gradient;               /* of the last batch; NULL unless gradients are kept */
-    float *slots;                  /* (num_leaves, num_rows, stride) sums of the leaves; NULL with the rows schedule */
-    uint8_t *touched;              /* (num_leaves, num_rows) whether the slot's row holds anything */
-    uint8_t *moving;               /* (num_rows) whether the row ever had a gradient; others need no step */
+    float *accumulated;            /* gradients times examples of the batches since the last step; NULL unless needed */
+    float *joined;                 /* several ranks: the sum of all leaves, on all ranks; NULL with one */
+    float *slots;                  /* (num_leaves) times the rows: sums of the leaves; NULL with the rows schedule */
+    uint8_t *touched;              /* (num_leaves, rows) whether the slot's row holds anything */
+    uint8_t *moving;               /* (rows) whether the row ever had a gradient; others need no step */
     float *moment[RV_MAX_MOMENTS];
 } rv_plan_parameter;
 
@@ -61,10 +76,11 @@ typedef struct rv_plan_feedback {
 typedef struct rv_plan_eprop {
     size_t (*forward)(const rv_neuron_step *step); /* when learning; NULL = as without */
     void (*sweep)(const rv_eprop_step *step);      /* NULL = an input */
+    void (*trace)(const rv_trace_step *step);      /* online */
     size_t psi, f_avg;    /* hidden: offsets in a record (n_pad) */
     size_t error;         /* output: offset in a record (n_pad); RV_NONE for hidden populations and inputs */
     size_t softmax;       /* output: offset in the block, softmax(V) (n_pad) */
-    size_t signal;        /* online, hidden: offset in the block, E (n_pad) */
+    size_t signal;        /* online, hidden: offset in the block, E (n_pad); RV_NONE for all others */
     size_t state;         /* offset in the sweep back's state: num_eprop_state arrays (n_pad) */
     rv_plan_feedback *feedback;
     size_t num_feedback;
@@ -82,6 +98,8 @@ typedef struct rv_plan_population {
     size_t state[RV_MAX_STATE];                 /* offsets in the block: (n_pad) each */
     size_t (*forward)(const rv_neuron_step *step); /* NULL where spikes are the data */
     bool is_signed;                                /* some of its spikes may be negative */
+    uint32_t begin, end; /* timesteps in which it takes part: all, but for few-spike networks */
+    uint32_t start;      /* few-spike: the first of its own k timesteps */
 
     /* inputs that take values */
     size_t input;       /* offset in the block: the values of the current frame (n_pad); NONE for others */
@@ -96,19 +114,24 @@ typedef struct rv_plan_population {
     /* e-prop */
     rv_plan_eprop eprop;
     rv_plan_parameter bias; /* of an output: one row; its value is the parameter itself. value NULL = it stays */
+    float *bias_factor;     /* (n_pad) what sums are multiplied with to give its gradient */
+    size_t bias_sum;        /* EventProp: offset in an example's sums of LambdaV (n_pad); NONE where it does not learn */
 
     /* EventProp */
     void (*adjoint)(const rv_adjoint_step *step);
     size_t lambda_v;   /* offset in the adjoint block: (n_pad) */
     bool has_outgoing; /* its spikes come back as feedback */
+    double reg_lambda_upper, reg_lambda_lower, reg_nu_upper; /* see rv_regularisation */
 } rv_plan_population;
 
 typedef struct rv_plan_connection {
     const rv_connection *connection;
     uint32_t source, target; /* populations of the plan */
     uint32_t group;          /* of the target */
+    rv_wiring *wiring;       /* the connection's, unless other synapses have been loaded since */
     rv_links links;
     const rv_connectivity_ops *ops;
+    bool weighed;            /* a weight mixes targets of different factors: they are applied before the sum, not after */
     rv_plan_parameter weight;
     uint32_t delay;           /* timesteps, of all synapses; unused where each has its own */
     uint16_t *delays;         /* of each synapse, laid out as the weights; NULL = all have `delay` */
@@ -117,7 +140,7 @@ typedef struct rv_plan_connection {
     rv_plan_parameter delay_parameter; /* learnt delays in timesteps, not rounded; value NULL = they do not learn */
 } rv_plan_connection;
 
-typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP, RV_COMPILER_EPROP } rv_compiler;
+typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP, RV_COMPILER_EPROP, RV_COMPILER_FEW_SPIKE } rv_compiler;
 
 /* What differs between the rules that learn. */
 typedef struct rv_rule {
@@ -128,8 +151,13 @@ typedef struct rv_rule {
 
 /* Options that all of them have. */
 typedef struct rv_learning {
-    rv_optimiser optimiser, delay_optimiser;
+    rv_optimiser optimiser, delay_optimiser, bias_optimiser; /* as described; in use are those of the plan */
+    const rv_connection_optimiser *connection_optimisers;    /* (num_connection_optimisers) until all is planned */
+    size_t num_connection_optimisers;
+    double clip_value, clip_norm; /* 0 = none */
+    size_t accumulate;            /* batches for a step, >= 1 */
     size_t max_spikes; /* of one neuron in one example; SIZE_MAX = no limit */
+    bool lenient;      /* more are not an error */
     double softmax_temperature;
     double ttfs_alpha;
     bool per_timestep_loss;
@@ -163,19 +191,25 @@ struct rv_compiled_network {
     rv_eprop_desc eprop;         /* what is e-prop's alone, defaults filled in */
     size_t record_size;          /* e-prop: floats of a step's record */
     size_t trace_size;           /* e-prop, online: floats of an example's traces */
-    rv_optimiser_state optimiser_state;
-    rv_optimiser_state delay_optimiser_state;
+    rv_plan_optimiser *optimisers; /* (num_optimisers) the first learns all that none of its own is given for */
+    size_t num_optimisers;
+    uint64_t accumulated[2]; /* batches and examples since the last step */
     size_t adjoint_size;    /* floats of the adjoint block */
+    size_t bias_size;       /* floats of an example's sums of LambdaV */
     size_t history_size;    /* floats of one step of the LambdaI history */
     size_t difference_size; /* floats of one step of the ring of LambdaV - LambdaI */
     uint32_t max_delay;     /* timesteps: how far ahead of a spike the adjoint may be met, less one */
     size_t num_leaves;      /* S: a power of two */
-    bool rows;              /* the rows schedule */
+    bool rows;              /* the rows schedule, for all connections that can use it */
+    bool slots;             /* some use slots */
 };
 
 /* Builds all that compilers share; the model is freed by the caller on failure too. */
 int rv_plan_build(rv_compiled_network **out, rv_network *network, rv_compiler compiler, size_t example_timesteps,
                   double dt, size_t batch_size);
+
+/* Few-spike networks: what stands for the synapses of a source's connections. */
+rv_synapse rv_few_spike_synapse(const rv_plan_population *source);
 
 /* The last step: rings for what is to arrive later, once all delays are known, and the block's initial state. */
 int rv_plan_pending(rv_compiled_network *model);
@@ -196,8 +230,23 @@ void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *populat
 rv_plan_population *rv_plan_find_population(const rv_compiled_network *model, const rv_population *population);
 rv_plan_connection *rv_plan_find_connection(const rv_compiled_network *model, const rv_connection *connection);
 
+/* Links, weights and delays of a connection from its wiring and its description. */
+int rv_plan_wire(rv_compiled_network *model, rv_plan_connection *connection);
+
+/* Memory of learning of one connection, whose schedule has been chosen. */
+int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *connection);
+
+/* Other synapses for a connection without delays per synapse, with weights in the order of the wiring, which is retained.
+ * Moments start anew. */
+int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *connection, rv_wiring *wiring, const float *weights);
+
 /* Rounds learnt delays to the timesteps that the kernels use. */
 void rv_plan_round_delays(rv_plan_connection *connection, size_t first_row, size_t num_rows);
+
+static inline bool rv_plan_is_regularised(const rv_plan_population *p)
+{
+    return p->reg_lambda_upper > 0 || p->reg_lambda_lower > 0;
+}
 
 static inline size_t rv_pad(size_t n)
 {

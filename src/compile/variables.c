@@ -7,15 +7,32 @@
 #include "compile/plan.h"
 #include "values/params.h"
 
-/* Where a variable lives: `rows` rows of `columns` numbers, `stride` floats apart. */
+/* Where a variable lives: an array of a population, or one laid out as the weights of a connection. */
 typedef struct place {
     float *data;
-    size_t rows, columns, stride;
+    size_t size;
     const rv_param *param; /* its range, or NULL */
     rv_plan_population *population;
     rv_plan_connection *connection;
     bool read_only;
 } place;
+
+/* The gradient of an output's biases and the moments of their optimiser: DeltaBias, BiasM, BiasV. */
+static bool find_bias(const rv_plan_population *p, const char *name, place *out)
+{
+    const rv_optimiser_model *optimiser = p->bias.optimiser ? p->bias.optimiser->optimiser.model : NULL;
+    *out = (place){.size = p->n};
+    if (!optimiser || (strncmp(name, "Bias", 4) && strcmp(name, "DeltaBias")))
+        return false;
+    out->data = name[0] == 'D' ? p->bias.gradient : NULL;
+    out->read_only = true;
+    for (int i = 0; i < optimiser->num_moments; i++)
+        if (optimiser->moment_name[i] && !strcmp(name + 4, optimiser->moment_name[i])) {
+            out->data = p->bias.moment[i];
+            out->read_only = false;
+        }
+    return name[0] == 'D' || out->data;
+}
 
 static int find_in_population(const rv_compiled_network *model, rv_variable variable, place *out)
 {
@@ -23,6 +40,11 @@ static int find_in_population(const rv_compiled_network *model, rv_variable vari
     if (!p)
         return rv_fail(model->context, RV_ERR_ARGUMENT, "variable '%s': population '%s' is of another network",
                        variable.name, rv_population_name(variable.population));
+    if (find_bias(p, variable.name, out))
+        return out->data ? RV_OK
+                         : rv_fail(model->context, RV_ERR_STATE,
+                                   "population '%s': %s is kept only if keep_gradients is set", p->population->name,
+                                   variable.name);
     const int row = rv_param_find(p->model->params, p->model->num_params, variable.name);
     if (row < 0) {
         rv_value unused[RV_MAX_PARAMS];
@@ -33,7 +55,7 @@ static int find_in_population(const rv_compiled_network *model, rv_variable vari
     }
     /* flags and numbers for all have shaped the plan */
     const bool read_only = p->model->params[row].kind != RV_PARAM_VALUE;
-    *out = (place){p->param[row], 1, p->n, p->n, &p->model->params[row], p, NULL, read_only};
+    *out = (place){p->param[row], p->n, &p->model->params[row], p, NULL, read_only};
     return RV_OK;
 }
 
@@ -43,8 +65,7 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
     if (!c)
         return rv_fail(model->context, RV_ERR_ARGUMENT, "variable '%s': connection '%s' is of another network",
                        variable.name, rv_connection_name(variable.connection));
-    *out = (place){NULL, c->links.num_rows, c->connection->num_weights / c->links.num_rows, c->links.stride, NULL,
-                   NULL, c, false};
+    *out = (place){NULL, c->wiring->num_weights, NULL, NULL, c, false};
     if (!strcmp(variable.name, "g") || !strcmp(variable.name, "weight")) {
         out->data = c->weight.value;
         return RV_OK;
@@ -54,7 +75,7 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
         return RV_OK;
     }
     const bool of_delay = !strcmp(variable.name, "DelayGradient") && c->delay_parameter.value;
-    if (of_delay || (!strcmp(variable.name, "Gradient") && model->compiler == RV_COMPILER_EVENTPROP)) {
+    if (of_delay || (model->rule && c->weight.optimiser && !strcmp(variable.name, model->rule->gradient))) {
         out->data = of_delay ? c->delay_parameter.gradient : c->weight.gradient;
         out->read_only = true;
         return out->data ? RV_OK
@@ -62,15 +83,15 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
                                    "connection '%s': %s is kept only if keep_gradients is set", c->connection->name,
                                    variable.name);
     }
-    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->learning.optimiser);
-    for (int i = 0; c->weight.moment[0] && i < optimiser->num_moments; i++)
-        if (!strcmp(variable.name, optimiser->moment_name[i])) {
+    const rv_optimiser_model *optimiser = c->weight.optimiser ? c->weight.optimiser->optimiser.model : NULL;
+    for (int i = 0; optimiser && i < optimiser->num_moments; i++)
+        if (optimiser->moment_name[i] && !strcmp(variable.name, optimiser->moment_name[i])) {
             out->data = c->weight.moment[i];
             return RV_OK;
         }
-    return rv_fail(model->context, RV_ERR_NAME, "connection '%s' has no variable '%s', expected one of: g%s%s",
-                   c->connection->name, variable.name,
-                   model->compiler == RV_COMPILER_EVENTPROP ? ", Gradient, M, V" : "",
+    return rv_fail(model->context, RV_ERR_NAME, "connection '%s' has no variable '%s', expected one of: g%s%s%s%s",
+                   c->connection->name, variable.name, c->weight.optimiser ? ", " : "",
+                   c->weight.optimiser ? model->rule->gradient : "", c->weight.optimiser ? ", M, V" : "",
                    c->delay_parameter.value ? ", d, DelayGradient" : "");
 }
 
@@ -88,9 +109,9 @@ static int find_sized(const rv_compiled_network *model, rv_variable variable, si
     const int error = find(model, variable, out);
     if (error)
         return error;
-    if (size != out->rows * out->columns)
+    if (size != out->size)
         return rv_fail(model->context, RV_ERR_SHAPE, "variable '%s' has %zu elements, got %zu", variable.name,
-                       out->rows * out->columns, size);
+                       out->size, size);
     return RV_OK;
 }
 
@@ -99,7 +120,7 @@ int rv_variable_size(const rv_compiled_network *model, rv_variable variable, siz
     place p;
     const int error = find(model, variable, &p);
     if (!error)
-        *size = p.rows * p.columns;
+        *size = p.size;
     return error;
 }
 
@@ -107,8 +128,10 @@ int rv_variable_get(const rv_compiled_network *model, rv_variable variable, floa
 {
     place p;
     const int error = find_sized(model, variable, size, &p);
-    for (size_t i = 0; !error && i < p.rows; i++)
-        memcpy(out + i * p.columns, p.data + i * p.stride, p.columns * sizeof *out);
+    if (!error && p.connection)
+        rv_links_unpack(&p.connection->links, p.connection->connection->connectivity.model, out, p.data);
+    else if (!error)
+        memcpy(out, p.data, size * sizeof *out);
     return error;
 }
 
@@ -127,54 +150,17 @@ int rv_variable_set(rv_compiled_network *model, rv_variable variable, const floa
             return rv_fail(model->context, RV_ERR_VALUE, "variable '%s': element %zu must be finite, got %g",
                            variable.name, i, (double)data[i]);
     }
-    for (size_t i = 0; i < p.rows; i++)
-        memcpy(p.data + i * p.stride, data + i * p.columns, p.columns * sizeof *data);
+    if (p.connection)
+        rv_links_pack(&p.connection->links, p.connection->connection->connectivity.model, p.data, data);
+    else
+        memcpy(p.data, data, size * sizeof *data);
     if (p.population) {
         rv_plan_update_coefficients(model, p.population);
         rv_plan_update_flow(model, p.population);
     }
     if (p.connection && p.connection->weight.moving)
-        memset(p.connection->weight.moving, 1, p.connection->links.num_rows);
+        memset(p.connection->weight.moving, 1, p.connection->links.rows.num);
     if (p.connection && p.data == p.connection->delay_parameter.value)
-        rv_plan_round_delays(p.connection, 0, p.connection->links.num_rows);
-    return RV_OK;
-}
-
-/* ---- the optimiser ---- */
-
-static int find_optimiser_param(const rv_compiled_network *model, const char *param, int *row)
-{
-    if (model->compiler == RV_COMPILER_INFERENCE)
-        return rv_fail(model->context, RV_ERR_STATE, "optimiser parameter '%s': an inference network has no optimiser",
-                       param);
-    const rv_optimiser_model *optimiser = rv_optimiser_model_of(&model->learning.optimiser);
-    rv_value unused[RV_MAX_PARAMS];
-    const int error = rv_param_set(model->context, optimiser->name, optimiser->params, optimiser->num_params, unused,
-                                   param, rv_const(0));
-    *row = error ? -1 : rv_param_find(optimiser->params, optimiser->num_params, param);
-    return error;
-}
-
-int rv_optimiser_param_get(const rv_compiled_network *model, const char *param, double *value)
-{
-    int row;
-    const int error = find_optimiser_param(model, param, &row);
-    if (!error)
-        *value = model->learning.optimiser.param[row];
-    return error;
-}
-
-int rv_optimiser_param_set(rv_compiled_network *model, const char *param, double value)
-{
-    int row;
-    const int error = find_optimiser_param(model, param, &row);
-    return error ? error : rv_optimiser_set(&model->learning.optimiser, model->context, param, value);
-}
-
-int rv_optimiser_steps(const rv_compiled_network *model, uint64_t *steps)
-{
-    if (model->compiler == RV_COMPILER_INFERENCE)
-        return rv_fail(model->context, RV_ERR_STATE, "an inference network has no optimiser");
-    *steps = model->optimiser_state.steps;
+        rv_plan_round_delays(p.connection, 0, p.connection->links.rows.num);
     return RV_OK;
 }

@@ -1,14 +1,21 @@
 /* Dense: every source to every target, one weight each, [source][target]. */
-#include "base/alloc.h"
-#include "base/error.h"
-#include "connectivity/model.h"
+#include "connectivity/wiring.h"
 #include "kernels/dispatch.h"
 
-static int num_weights(rv_context *context, size_t num_source, size_t num_target, size_t *num)
+static int wire(rv_wiring *out, const rv_connectivity *connectivity, const rv_ends *ends, uint32_t **order)
 {
-    if (!rv_multiply(num_source, num_target, num) || *num > SIZE_MAX / sizeof(float))
-        return rv_fail(context, RV_ERR_SHAPE, "%zu x %zu weights are too many", num_source, num_target);
+    (void)connectivity, (void)order;
+    out->rows = rv_rows_uniform(ends->num_source, ends->num_target);
     return RV_OK;
+}
+
+static size_t synapses(const rv_links *links, uint32_t source, uint32_t *targets, size_t *places)
+{
+    for (size_t j = 0; targets && j < links->rows.length; j++) {
+        targets[j] = (uint32_t)j;
+        places[j] = source * links->rows.stride + j;
+    }
+    return links->rows.length;
 }
 
 RV_ISA_TABLES(const rv_connectivity_ops, rv_dense_ops);
@@ -21,7 +28,8 @@ static const rv_connectivity_ops *ops(rv_isa isa)
 const rv_connectivity_model rv_dense_model = {
     .name = "Dense",
     .help = "every source to every target",
-    .num_weights = num_weights,
+    .wire = wire,
+    .synapses = synapses,
     .ops = ops,
 };
 

@@ -5,27 +5,33 @@
 
 static void forward(const rv_links *l, float *acc, const float *decay, const uint32_t *ids, size_t num)
 {
-    l->kernels->add_rows(acc, decay, l->weight, l->stride, ids, num, 0, l->n_pad);
+    l->kernels->add_rows(acc, decay, l->weight, l->rows.stride, ids, num, 0, l->n_pad);
 }
 
 static void back(const rv_links *l, float *out, const uint32_t *ids, size_t num, const float *x)
 {
-    l->kernels->dot_rows(out, l->weight, l->stride, ids, num, x, l->n_pad);
+    l->kernels->dot_rows(out, l->weight, l->rows.stride, ids, num, x, l->n_pad);
 }
 
 static void gradient(const rv_links *l, float *gradient_rows, uint8_t *touched, const uint32_t *ids, size_t num,
                      const float *x)
 {
-    l->kernels->scatter_rows(gradient_rows, l->stride, ids, num, x, l->n_pad, touched);
+    l->kernels->scatter_rows(gradient_rows, l->rows.stride, ids, num, x, l->n_pad, touched);
+}
+
+static void weigh(const rv_links *l, float *out, size_t row, const float *sum, const float *factor)
+{
+    (void)row;
+    l->kernels->multiply(out, sum, factor, l->rows.stride);
 }
 
 static void row_sum(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
                     const uint32_t *entries, size_t num)
 {
     (void)row;
-    for (size_t j = 0; j < l->stride; j++)
+    for (size_t j = 0; j < l->rows.stride; j++)
         out[j] = 0;
-    l->kernels->add_rows(out, NULL, x, x_stride, entries, num, 0, l->stride);
+    l->kernels->add_rows(out, NULL, x, x_stride, entries, num, 0, l->rows.stride);
 }
 
 /* ---- a delay per synapse ---- */
@@ -47,8 +53,8 @@ static void forward_delayed(const rv_links *l, const rv_ring *pending, size_t t,
     const uint32_t now = (uint32_t)(t % pending->num_rows);
     uint32_t place[RV_LANES];
     for (size_t s = 0; s < num; s++) {
-        const float *w = l->weight + ids[s] * l->stride;
-        const uint16_t *delay = l->delay + ids[s] * l->stride;
+        const float *w = l->weight + ids[s] * l->rows.stride;
+        const uint16_t *delay = l->delay + ids[s] * l->rows.stride;
         for (size_t j = 0; j < l->n_pad; j += RV_LANES) {
             places(place, pending, now, delay, j);
             for (size_t k = 0; k < RV_LANES; k++)
@@ -62,8 +68,8 @@ static void back_delayed(const rv_links *l, float *out, const uint32_t *ids, siz
     const uint32_t now = (uint32_t)(t % x->num_rows);
     uint32_t place[RV_LANES];
     for (size_t s = 0; s < num; s++) {
-        const float *w = l->weight + ids[s] * l->stride;
-        const uint16_t *delay = l->delay + ids[s] * l->stride;
+        const float *w = l->weight + ids[s] * l->rows.stride;
+        const uint16_t *delay = l->delay + ids[s] * l->rows.stride;
         for (size_t block = 0; block < l->n_pad; block += RV_DOT_BLOCK) {
             const size_t end = block + RV_DOT_BLOCK < l->n_pad ? block + RV_DOT_BLOCK : l->n_pad;
             float lane[RV_LANES] __attribute__((aligned(64))) = {0};
@@ -86,8 +92,8 @@ static void gradient_delayed(const rv_links *l, float *gradient_rows, uint8_t *t
     const uint32_t now = (uint32_t)(t % x->num_rows);
     uint32_t place[RV_LANES];
     for (size_t s = 0; s < num; s++) {
-        float *row = gradient_rows + ids[s] * l->stride;
-        const uint16_t *delay = l->delay + ids[s] * l->stride;
+        float *row = gradient_rows + ids[s] * l->rows.stride;
+        const uint16_t *delay = l->delay + ids[s] * l->rows.stride;
         const bool fresh = !touched[ids[s]];
         touched[ids[s]] = 1;
         for (size_t j = 0; j < l->n_pad; j += RV_LANES) {
@@ -103,6 +109,7 @@ const rv_connectivity_ops RV_ISA_NAME(rv_dense_ops) = {
     .forward = forward,
     .back = back,
     .gradient = gradient,
+    .weigh = weigh,
     .row_sum = row_sum,
     .forward_delayed = forward_delayed,
     .back_delayed = back_delayed,

@@ -14,11 +14,11 @@ typedef struct later {
 
 /* The gradient of weights by spikes that met lambda_i; that of the last `num_negative`, which sent minus the weight, is
  * subtracted. */
-static void add_gradient(const rv_worker *worker, const rv_plan_connection *c, size_t slot, const uint32_t *ids,
+static void add_gradient(const rv_worker *worker, const rv_plan_connection *c, size_t leaf, const uint32_t *ids,
                          size_t num, size_t num_negative, const float *lambda_i)
 {
-    float *slots = c->weight.slots + slot * c->links.stride;
-    uint8_t *touched = c->weight.touched + slot;
+    float *slots = c->weight.slots + leaf * c->links.rows.size;
+    uint8_t *touched = c->weight.touched + leaf * c->links.rows.num;
     c->ops->gradient(&c->links, slots, touched, ids, num - num_negative, lambda_i);
     if (!num_negative)
         return;
@@ -35,7 +35,8 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
     const rv_plan_group *group = &model->populations[c->target].groups[c->group];
     const rv_tape *tape = &example->tapes[c->source];
     const uint32_t *ids = tape->ids + tape->offset[t];
-    const size_t num = tape->offset[t + 1] - tape->offset[t], slot = leaf * c->links.num_rows;
+    const size_t num = tape->offset[t + 1] - tape->offset[t], slot = leaf * c->links.rows.size;
+    const size_t touched = leaf * c->links.rows.num;
     const bool feeds_back = !model->populations[c->source].model->is_input;
     const rv_plan_parameter *weight = &c->weight, *delay = &c->delay_parameter;
     float *back = worker->back + c->source * model->max_n_pad;
@@ -48,18 +49,24 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
         const size_t met = t + 1 + c->delay;
         if (met >= model->num_steps)
             return;
+        const float *met_lambda = rv_ring_row(&lambda_i, met);
+        if (c->weighed && weight->slots) {
+            model->kernels->multiply(worker->row, met_lambda, group->factor, c->links.n_pad);
+            met_lambda = worker->row;
+        }
         if (weight->slots)
-            add_gradient(worker, c, slot, ids, num, tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0,
-                         rv_ring_row(&lambda_i, met));
+            add_gradient(worker, c, leaf, ids, num, tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0,
+                         met_lambda);
         if (feeds_back)
             c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
         return;
     }
-    c->ops->gradient_delayed(&c->links, weight->slots + slot * c->links.stride, weight->touched + slot, ids, num,
-                             &lambda_i, t + 1);
+    if (weight->slots)
+        c->ops->gradient_delayed(&c->links, weight->slots + slot, weight->touched + touched, ids, num, &lambda_i,
+                                 t + 1);
     if (delay->value)
-        c->ops->gradient_delayed(&c->links, delay->slots + slot * c->links.stride, delay->touched + slot, ids, num,
-                                 &difference, t + 1);
+        c->ops->gradient_delayed(&c->links, delay->slots + slot, delay->touched + touched, ids, num, &difference,
+                                 t + 1);
     if (feeds_back)
         c->ops->back_delayed(&c->links, back, ids, num, &difference, t + 1);
 }
@@ -99,6 +106,10 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         .num = tape->offset[t + 1] - tape->offset[t],
         .penalty = engine->penalty[population],
     });
+    if (p->bias_sum != RV_NONE) {
+        float *sum = example->bias + p->bias_sum;
+        model->kernels->add(sum, sum, worker->adjoint + p->lambda_v, p->n_pad);
+    }
     if (t + 1 < model->num_steps ||
         !rv_drive_silent(engine, worker, example, population, worker->adjoint + p->lambda_v))
         return;
@@ -137,6 +148,7 @@ static later begin(const rv_engine *engine, const rv_worker *worker, const rv_ex
     memset(after.lambda_i.base + zero * model->history_size, 0, (steps - zero) * model->history_size * sizeof(float));
     memset(after.difference.base, 0, after.difference.num_rows * model->difference_size * sizeof(float));
     memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
+    memset(example->bias, 0, model->bias_size * sizeof(float));
     return after;
 }
 

@@ -5,6 +5,7 @@
  * The steps are the same, and so are the bits. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/threads.h"
 #include "comm/communicator.h"
@@ -19,6 +20,21 @@ typedef struct sweep_job {
     uint32_t t;             /* lockstep */
 } sweep_job;
 
+/* Where the time goes: seconds since the last lap belong to a phase. Nobody pays for clocks that nobody asks for. */
+static double start_clock(const rv_engine *engine)
+{
+    return engine->times ? rv_clock_seconds() : 0;
+}
+
+static void lap(rv_engine *engine, int worker, rv_phase phase, double *since)
+{
+    if (!engine->times)
+        return;
+    const double now = rv_clock_seconds();
+    engine->times[worker].seconds[phase] += now - *since;
+    *since = now;
+}
+
 static int end_forward(const sweep_job *job, rv_example *example)
 {
     int error = rv_forward_end(job->engine, example);
@@ -31,11 +47,26 @@ static int forward_example(const sweep_job *job, int worker, rv_example *example
 {
     rv_engine *engine = job->engine;
     rv_block *block = &engine->blocks[worker];
+    double since = start_clock(engine);
     rv_forward_begin(engine, block, example);
-    int error = example->error = job->batch->load(job->batch->user, example);
+    int error = example->error = job->batch->load(job->batch->user, example, worker);
+    lap(engine, worker, RV_PHASE_LOAD, &since);
     for (uint32_t t = 0; !error && t < engine->model->num_steps; t++)
         error = rv_forward_step(engine, block, example, t);
-    return error ? error : end_forward(job, example);
+    error = error ? error : end_forward(job, example);
+    lap(engine, worker, RV_PHASE_FORWARD, &since);
+    return error;
+}
+
+static void sweep_back(const sweep_job *job, int worker, rv_example *example)
+{
+    rv_engine *engine = job->engine;
+    const size_t leaf = example->position % engine->model->num_leaves;
+    if (engine->model->compiler == RV_COMPILER_EPROP)
+        rv_eprop_sweep(engine, &engine->workers[worker],
+                       &engine->blocks[engine->lockstep ? example->position : (size_t)worker], example, leaf);
+    else
+        rv_adjoint_sweep(engine, &engine->workers[worker], example, leaf, job->batch->num);
 }
 
 static void sweep_example(const sweep_job *job, int worker, size_t position)
@@ -44,9 +75,11 @@ static void sweep_example(const sweep_job *job, int worker, size_t position)
     rv_example *example = &engine->examples[position];
     if (!rv_engine_owns(engine, position) || (job->forward && forward_example(job, worker, example)))
         return;
-    if (job->backward)
-        rv_adjoint_sweep(engine, &engine->workers[worker], example, position % engine->model->num_leaves,
-                         job->batch->num);
+    if (!job->backward)
+        return;
+    double since = start_clock(engine);
+    sweep_back(job, worker, example);
+    lap(engine, worker, RV_PHASE_BACKWARD, &since);
 }
 
 static void sweep_worker(void *arg, int worker)
@@ -105,10 +138,26 @@ static int first_error(const rv_engine *engine, size_t num)
     return all ? rv_fail(context, all, "another rank failed: %s", rv_strerror(all)) : RV_OK;
 }
 
+/* Once: more spikes than expected, where that is no error. */
+static void warn_of_overflow(rv_engine *engine, size_t num)
+{
+    const rv_compiled_network *model = engine->model;
+    for (size_t i = 0; i < num && !engine->warned; i++) {
+        const rv_example *example = &engine->examples[i];
+        if (!rv_engine_owns(engine, i) || !example->overflow)
+            continue;
+        engine->warned = true;
+        rv_log(model->context, RV_LOG_WARNING,
+               "population '%s': neuron %u spiked more than max_spikes = %zu times in example %zu",
+               example->overflow->population->name, example->overflow_neuron, model->learning.max_spikes,
+               example->index);
+    }
+}
+
 /* Leaves that are filled while sweeping take their examples in order. */
 static int sweep(rv_engine *engine, const rv_batch *batch, bool forward, bool backward)
 {
-    const bool by_leaf = backward && !engine->model->rows;
+    const bool by_leaf = backward && engine->model->slots;
     sweep_job job = {.engine = engine, .batch = batch, .forward = forward, .backward = backward, .by_leaf = by_leaf};
     rv_work_init(&job.work, by_leaf ? engine->model->num_leaves : batch->num);
     rv_parallel(engine->model->context, sweep_worker, &job);
@@ -119,36 +168,39 @@ static int sweep(rv_engine *engine, const rv_batch *batch, bool forward, bool ba
 
 static void begin_worker(void *arg, int worker)
 {
-    (void)worker;
     sweep_job *job = arg;
     size_t i;
+    double since = start_clock(job->engine);
     while (rv_work_take(&job->work, &i)) {
         rv_example *example = &job->engine->examples[i];
         if (!rv_engine_owns(job->engine, i))
             continue;
         rv_forward_begin(job->engine, &job->engine->blocks[i], example);
-        example->error = job->batch->load(job->batch->user, example);
+        example->error = job->batch->load(job->batch->user, example, worker);
     }
+    lap(job->engine, worker, RV_PHASE_LOAD, &since);
 }
 
 static void step_worker(void *arg, int worker)
 {
-    (void)worker;
     sweep_job *job = arg;
     size_t i;
+    double since = start_clock(job->engine);
     while (rv_work_take(&job->work, &i))
         if (rv_engine_owns(job->engine, i))
             rv_forward_step(job->engine, &job->engine->blocks[i], &job->engine->examples[i], job->t);
+    lap(job->engine, worker, RV_PHASE_FORWARD, &since);
 }
 
 static void end_worker(void *arg, int worker)
 {
-    (void)worker;
     sweep_job *job = arg;
     size_t i;
+    double since = start_clock(job->engine);
     while (rv_work_take(&job->work, &i))
         if (rv_engine_owns(job->engine, i))
             end_forward(job, &job->engine->examples[i]);
+    lap(job->engine, worker, RV_PHASE_FORWARD, &since);
 }
 
 static int everybody(sweep_job *job, rv_parallel_fn fn)
@@ -176,7 +228,10 @@ static int forward_lockstep(rv_engine *engine, const rv_batch *batch)
 
 static bool is_regularised(const rv_compiled_network *model)
 {
-    return model->eventprop.reg_lambda_upper > 0 || model->eventprop.reg_lambda_lower > 0;
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        if (rv_plan_is_regularised(&model->populations[i]))
+            return true;
+    return false;
 }
 
 /* penalty = (lambda / B) (mean count - nu), lambda by sign: what each spike of a hidden neuron subtracts from LambdaV.
@@ -184,7 +239,6 @@ static bool is_regularised(const rv_compiled_network *model)
 static int regularise(rv_engine *engine, size_t num)
 {
     const rv_compiled_network *model = engine->model;
-    const rv_eventprop_desc *d = &model->eventprop;
     int error = RV_OK;
     for (uint32_t i = 0; !error && i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
@@ -199,8 +253,8 @@ static int regularise(rv_engine *engine, size_t num)
         }
         error = rv_comm_sum_u32(model->context, engine->counts, p->n);
         for (size_t j = 0; j < p->n; j++) {
-            const double over = (double)engine->counts[j] / (double)num - d->reg_nu_upper;
-            penalty[j] = (float)((over > 0 ? d->reg_lambda_upper : d->reg_lambda_lower) / (double)num * over);
+            const double over = (double)engine->counts[j] / (double)num - p->reg_nu_upper;
+            penalty[j] = (float)((over > 0 ? p->reg_lambda_upper : p->reg_lambda_lower) / (double)num * over);
         }
     }
     return error;
@@ -209,7 +263,10 @@ static int regularise(rv_engine *engine, size_t num)
 int rv_engine_run(rv_engine *engine, const rv_batch *batch)
 {
     const bool two_phases = engine->lockstep || (engine->learn && is_regularised(engine->model));
+    const bool eprop = engine->learn && engine->model->compiler == RV_COMPILER_EPROP;
     int error = RV_OK;
+    if (eprop)
+        rv_eprop_begin_batch(engine);
     if (engine->lockstep)
         error = forward_lockstep(engine, batch);
     else if (two_phases || !engine->learn)
@@ -218,7 +275,16 @@ int rv_engine_run(rv_engine *engine, const rv_batch *batch)
         error = regularise(engine, batch->num);
     if (!error && engine->learn)
         error = sweep(engine, batch, !two_phases, true);
+    if (!error && engine->learn && engine->model->learning.lenient)
+        warn_of_overflow(engine, batch->num);
     if (!error)
         error = share_scores(engine, batch->num);
-    return error || !engine->learn ? error : rv_gradient_learn(engine, batch->num);
+    if (!error && eprop)
+        rv_eprop_end_batch(engine, batch->num);
+    if (error || !engine->learn)
+        return error;
+    const double start = start_clock(engine);
+    error = rv_gradient_learn(engine, batch->num);
+    engine->learn_seconds += start_clock(engine) - start;
+    return error;
 }

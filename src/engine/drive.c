@@ -1,8 +1,9 @@
 /* What the loss does to the adjoint of the outputs in the sweep back (equations: docs/learning.md, sections 3 and 4).
  *
  * An output that does not spike is driven: D(t) from g / (tau_mem B T dt), g = minus the loss's derivative by the
- * readout, spread over the steps by the readout, or by V(t) where the loss is over time. One that spikes is kicked: g /
- * B joins the feedback at the spikes that the readout looks at. */
+ * readout, spread over the steps by the readout, or by V(t) where the loss is over time. tau_mem is the mean over the
+ * output's neurons: a common factor, or the sum over them were no gradient. One that spikes is kicked: g / B joins the
+ * feedback at the spikes that the readout looks at. */
 #include "engine/engine.h"
 
 static float *base_of(const rv_worker *worker, const rv_compiled_network *model, int output)
@@ -19,6 +20,14 @@ static int output_of(const rv_engine *engine, uint32_t population)
     return -1;
 }
 
+static double mean_tau_mem(const rv_plan_population *p)
+{
+    double sum = 0;
+    for (size_t j = 0; j < p->n; j++)
+        sum += (double)p->param[p->model->tau_mem][j];
+    return sum / (double)p->n;
+}
+
 void rv_drive_begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t batch_num)
 {
     const rv_compiled_network *model = engine->model;
@@ -28,11 +37,9 @@ void rv_drive_begin(const rv_engine *engine, const rv_worker *worker, const rv_e
         const bool over_time = rv_outputs_over_time(engine, example, o);
         const float *g = example->loss_gradient + (size_t)o * model->max_n_pad;
         float *base = base_of(worker, model, o);
-        for (size_t j = 0; j < p->n; j++) {
-            const double scale =
-                p->model->spikes ? (double)batch_num : (double)p->param[p->model->tau_mem][j] * duration;
+        const double scale = p->model->spikes ? (double)batch_num : mean_tau_mem(p) * duration;
+        for (size_t j = 0; j < p->n; j++)
             base[j] = (float)((over_time ? 1 : (double)g[j]) / scale);
-        }
         for (size_t j = p->n; j < p->n_pad; j++)
             base[j] = 0;
     }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "comm/communicator.h"
 #include "base/context.h"
 
 static float *new_floats(rv_engine *engine, size_t n)
@@ -13,7 +14,7 @@ static float *new_floats(rv_engine *engine, size_t n)
 static int make_block(rv_engine *engine, rv_block *block)
 {
     const rv_compiled_network *model = engine->model;
-    const size_t per_population = RV_MAX_STATE + 2 * RV_MAX_GROUPS;
+    const size_t per_population = RV_MAX_STATE + 3 * RV_MAX_GROUPS;
     block->state = new_floats(engine, model->block_size);
     block->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *block->steps);
     block->pointers =
@@ -25,24 +26,32 @@ static int make_block(rv_engine *engine, rv_block *block)
         const rv_plan_population *p = &model->populations[i];
         float **state = block->pointers + i * per_population;
         float **in_syn = state + RV_MAX_STATE, **in_scale = in_syn + RV_MAX_GROUPS;
+        float **worth = in_scale + RV_MAX_GROUPS;
         for (int k = 0; k < p->model->num_state; k++)
             state[k] = block->state + p->state[k];
         for (size_t g = 0; g < p->num_groups; g++) {
             in_syn[g] = block->state + p->groups[g].in_syn;
             in_scale[g] = p->groups[g].scale;
+            worth[g] = p->groups[g].worth;
         }
         if (p->model->takes_values) {
             in_syn[0] = block->state + p->input;
             in_scale[0] = p->input_scale;
         }
         block->steps[i] = (rv_neuron_step){
+            .model = p->model,
+            .n = p->n,
             .end = p->n_pad,
             .state = state,
             .coeff = (const float *const *)p->coeff,
+            .param = (const float *const *)p->param,
             .num_groups = p->model->takes_values ? 1 : p->num_groups,
             .in_syn = (const float *const *)in_syn,
             .in_scale = (const float *const *)in_scale,
             .dt = (float)model->dt,
+            .first = p->begin,
+            .start = p->start,
+            .worth = (const float *const *)worth,
             .fired = block->fired,
         };
     }
@@ -59,9 +68,10 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
     example->readout_state = new_floats(engine, model->readout_size);
     example->readout = engine->readouts + position * outputs * model->max_n_pad;
     example->loss_gradient = new_floats(engine, outputs * model->max_n_pad);
+    example->bias = new_floats(engine, engine->learn ? model->bias_size : 0);
     example->expected = rv_arena_alloc(engine->arena, outputs, sizeof *example->expected);
     example->scores = engine->scores + position * outputs * RV_SCORES;
-    if (!example->tapes || !example->values || !example->readout_state || !example->loss_gradient ||
+    if (!example->tapes || !example->values || !example->readout_state || !example->loss_gradient || !example->bias ||
         !example->expected)
         return RV_ERR_MEMORY;
     for (size_t o = 0; o < outputs; o++) {
@@ -82,6 +92,13 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
     return RV_OK;
 }
 
+/* floats of the longest row that learns, or of an array over neurons */
+static size_t longest_row(const rv_compiled_network *model)
+{
+    size_t longest = model->max_n_pad;
+    return longest;
+}
+
 static int make_worker(rv_engine *engine, rv_worker *worker)
 {
     const rv_compiled_network *model = engine->model;
@@ -91,32 +108,50 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
     worker->drive = new_floats(engine, (size_t)engine->num_targets * 2 * model->max_n_pad);
     worker->sums = new_floats(engine, model->num_leaves * model->max_n_pad);
-    worker->row = new_floats(engine, model->max_n_pad);
-    return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back && worker->drive && worker->sums &&
-                   worker->row
+    worker->row = new_floats(engine, longest_row(model));
+    worker->scaled = new_floats(engine, longest_row(model));
+    return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back &&
+                   worker->drive && worker->sums && worker->row && worker->scaled
                ? RV_OK
                : RV_ERR_MEMORY;
+}
+
+/* Several ranks: room for the sums of nodes. */
+static int make_exchange(rv_engine *engine)
+{
+    const rv_compiled_network *model = engine->model;
+    size_t size = 0;
+    if (rv_comm_size(model->context) == 1)
+        return RV_OK;
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        if (model->connections[i].links.rows.size > size)
+            size = model->connections[i].links.rows.size;
+    engine->exchange_size = size > model->max_n_pad ? size : model->max_n_pad;
+    engine->exchange = new_floats(engine, (RV_MAX_LEAVES + 1) * engine->exchange_size);
+    return engine->exchange ? RV_OK : RV_ERR_MEMORY;
 }
 
 static int make_learning(rv_engine *engine)
 {
     const rv_compiled_network *model = engine->model;
-    const rv_eventprop_desc *d = &model->eventprop;
     size_t size;
     engine->workers = rv_arena_alloc(engine->arena, (size_t)engine->num_threads, sizeof *engine->workers);
     engine->penalty = rv_arena_alloc(engine->arena, model->num_populations, sizeof *engine->penalty);
     engine->counts = rv_arena_alloc(engine->arena, model->max_n_pad, sizeof *engine->counts);
-    if (!engine->workers || !engine->penalty || !engine->counts)
+    if (!engine->workers || !engine->penalty || !engine->counts || make_exchange(engine))
         return RV_ERR_MEMORY;
     for (int i = 0; i < engine->num_threads; i++)
         if (make_worker(engine, &engine->workers[i]))
             return RV_ERR_MEMORY;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
-        const bool regularised = d->reg_lambda_upper > 0 || d->reg_lambda_lower > 0;
-        if (regularised && !p->model->is_input && p->model->spikes && !(engine->penalty[i] = new_floats(engine, p->n_pad)))
+        if (rv_plan_is_regularised(p) && !(engine->penalty[i] = new_floats(engine, p->n_pad)))
             return RV_ERR_MEMORY;
     }
+    if (model->learning.clip_norm > 0 &&
+        !(engine->squares = rv_arena_alloc(engine->arena, 2 * rv_gradient_num_rows(model) + model->num_populations,
+                                           sizeof *engine->squares)))
+        return RV_ERR_MEMORY;
     if (!model->rows)
         return RV_OK;
     if (!rv_multiply(engine->capacity, rv_history_steps(model), &size) || size > UINT32_MAX ||
@@ -155,7 +190,14 @@ static int make_memory(rv_engine *engine)
     for (size_t i = 0; i < num_blocks; i++)
         if (make_block(engine, &engine->blocks[i]))
             return RV_ERR_MEMORY;
-    return engine->learn ? make_learning(engine) : RV_OK;
+    if (!engine->learn)
+        return RV_OK;
+    int error = make_learning(engine);
+    if (!error && engine->model->compiler == RV_COMPILER_EPROP)
+        error = rv_eprop_make(engine);
+    for (size_t i = 0; !error && engine->model->compiler == RV_COMPILER_EPROP && i < num_blocks; i++)
+        error = rv_eprop_make_block(engine, &engine->blocks[i]);
+    return error;
 }
 
 int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engine_options *options)
@@ -196,6 +238,13 @@ void rv_engine_free(rv_engine *engine)
         rv_free(engine->sorted[i].entries);
     rv_arena_free(engine->arena);
     rv_free(engine);
+}
+
+int rv_engine_measure(rv_engine *engine)
+{
+    if (!engine->times)
+        engine->times = rv_arena_alloc(engine->arena, (size_t)engine->num_threads, sizeof *engine->times);
+    return engine->times ? RV_OK : RV_ERR_MEMORY;
 }
 
 size_t rv_engine_memory(const rv_engine *engine)

@@ -28,12 +28,14 @@ typedef enum rv_tap_kind {
     RV_TAP_CONSTANT, /* a parameter */
     RV_TAP_LAMBDA_V, /* adjoint block + offset */
     RV_TAP_LAMBDA_I, /* offset in a step of the history */
+    RV_TAP_RECORD,   /* offset in a step's record */
+    RV_TAP_SIGNAL,   /* e-prop's learning signal; the sweep back has it */
 } rv_tap_kind;
 
 typedef struct rv_tap {
     rv_tap_kind kind;
     uint32_t population;
-    size_t offset;         /* STATE, LAMBDA_V: in the block; LAMBDA_I: in a step of the history */
+    size_t offset;         /* STATE, LAMBDA_V: in the block; LAMBDA_I, RECORD: in a step of the history or record */
     const float *constant; /* CONSTANT */
     const uint32_t *neurons;
     size_t num_neurons;
@@ -59,6 +61,7 @@ typedef struct rv_expected {
     int32_t label;        /* -1 = none */
     const float *targets; /* (n), or (T, n) if over_time; NULL = none; borrowed from the data */
     bool over_time;
+    double log_loss, likelihood; /* e-prop: -ln of the label's probability, summed so far, and what is to be added */
     float *trace; /* (T, n_pad) V after each step; then, if the loss is over time, minus its derivative; or NULL */
 } rv_expected;
 
@@ -76,10 +79,14 @@ typedef struct rv_example {
     float *readout_state;
     float *readout;      /* (num_outputs, max_n_pad) readouts of the outputs */
     float *loss_gradient; /* as readout: minus the loss's derivative */
+    float *bias;          /* (bias_size) sums over the steps of LambdaV of outputs whose biases learn */
     rv_expected *expected; /* [outputs] */
+    float *errors;         /* e-prop: sums of the outputs' errors over the steps, at their places in a record */
     double *scores;        /* [outputs][RV_SCORES] loss, then metrics; part of the engine's */
     const rv_tap_target *taps; /* of this example; adjoint ones are filled by the sweep back */
     size_t num_taps;
+    const rv_plan_population *overflow; /* one of its neurons spiked more than max_spikes times; NULL = none did */
+    uint32_t overflow_neuron;
     int error;
 } rv_example;
 
@@ -89,6 +96,12 @@ typedef struct rv_block {
     rv_neuron_step *steps; /* [populations] arguments of the kernels, pointing into state */
     float **pointers;      /* storage of the arrays of pointers in steps */
     uint64_t *fired;
+
+    /* e-prop, when learning */
+    float *record;  /* (T + 1, record_size) row t + 1 is what step t left; row 0 is 0 */
+    float *traces;  /* online: (trace_size) */
+    float *arrived; /* online: (max_n_pad) 0; spikes of every source */
+    float *spread;  /* online: (RV_MAX_COEFFS + 3, max_n_pad) what belongs to targets, for each synapse of a row */
 } rv_block;
 
 /* A worker's own memory. */
@@ -100,6 +113,7 @@ typedef struct rv_worker {
     float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
     float *sums;    /* rows: (num_leaves, max_n_pad) */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
+    float *scaled;  /* (max_n_pad) what the optimiser learns from, if it is something else */
 } rv_worker;
 
 /* Rows schedule: the spikes of one source population over the batch, by neuron, then leaf, then example, then step
@@ -111,12 +125,19 @@ typedef struct rv_sorted_spikes {
     size_t capacity;
 } rv_sorted_spikes;
 
+/* What a worker does with an example: for those who ask where the time goes. */
+typedef enum rv_phase { RV_PHASE_LOAD, RV_PHASE_FORWARD, RV_PHASE_BACKWARD, RV_NUM_PHASES } rv_phase;
+typedef struct rv_worker_times {
+    double seconds[8]; /* [RV_NUM_PHASES], in a cache line of its own */
+} rv_worker_times;
+
 typedef struct rv_engine {
     rv_compiled_network *model;
     int num_threads;
     size_t capacity; /* positions */
     bool learn;
     bool lockstep;
+    bool warned; /* of more than max_spikes spikes */
     rv_target targets[RV_MAX_TARGETS];
     int num_targets;
     rv_arena *arena;
@@ -127,15 +148,23 @@ typedef struct rv_engine {
     rv_worker *workers;   /* [num_threads] */
     float *histories;     /* rows schedule: (capacity, T + 1 + max_delay, history_size); 0 from step T on */
     rv_sorted_spikes *sorted; /* rows schedule: [populations] */
+    double *squares;      /* (num_rows of all connections, 2: delays, weights), then one of each population's biases: sums
+                             of squared gradients; NULL where nobody asks for their norm */
     float **penalty;      /* [populations] (n_pad) regularisation at each spike; NULL = none */
+    float *exchange;      /* several ranks: (RV_MAX_LEAVES + 1, exchange_size) sums of nodes, and one received */
+    size_t exchange_size; /* floats of the largest parameter */
     uint32_t *counts;     /* (max_n_pad) scratch */
+    uint32_t *every_id;   /* e-prop: (max_n_pad) 0, 1, 2, ... */
+
+    rv_worker_times *times; /* [num_threads]; NULL = nobody asks */
+    double learn_seconds;   /* of rv_gradient_learn, if somebody asks */
 } rv_engine;
 
 /* What one batch is. */
 typedef struct rv_batch {
     size_t num; /* examples at positions 0 .. num - 1, their index, epoch, labels and taps set */
     /* Fills tapes or values of the inputs; called in the worker that owns the example. */
-    int (*load)(void *user, rv_example *example);
+    int (*load)(void *user, rv_example *example, int worker);
     /* OPTIONAL: the sweep forward of an example has ended; called in its worker. */
     int (*finish)(void *user, rv_example *example);
     /* Lockstep, OPTIONAL: called in the caller's thread before (end = false) and after every step; non-zero ends the batch. */
@@ -155,6 +184,9 @@ int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engin
 void rv_engine_free(rv_engine *engine);
 size_t rv_engine_memory(const rv_engine *engine);     /* bytes, without tapes */
 size_t rv_engine_tape_bound(const rv_engine *engine); /* bytes tapes of hidden populations may grow to */
+
+/* Measures where the time goes from now on. */
+int rv_engine_measure(rv_engine *engine);
 
 /* Runs a batch: forward, losses and metrics, and, when learning, backward and one step of the optimiser. */
 int rv_engine_run(rv_engine *engine, const rv_batch *batch);
@@ -197,8 +229,43 @@ bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_
 /* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);
 
-/* From the batch's leaves to gradients and weights. */
+/* e-prop: memory of the engine and of a block; before and after the sweeps of a batch; before an example, and before and after its steps;
+ * what readouts see of an output that has taken step t; whether its loss is cross-entropy, which is then known from
+ * rv_eprop_output; and the sweep back into leaf `leaf`. */
+int rv_eprop_make(rv_engine *engine);
+int rv_eprop_make_block(rv_engine *engine, rv_block *block);
+void rv_eprop_begin_batch(rv_engine *engine);
+void rv_eprop_end_batch(rv_engine *engine, size_t batch_num);
+void rv_eprop_begin(const rv_engine *engine, const rv_block *block, rv_example *example);
+void rv_eprop_before_step(const rv_engine *engine, rv_block *block, uint32_t t);
+void rv_eprop_after_step(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t t);
+const float *rv_eprop_output(const rv_engine *engine, const rv_block *block, rv_example *example, int output,
+                             uint32_t t);
+bool rv_eprop_classifies(const rv_engine *engine, int output);
+void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, rv_example *example,
+                    size_t leaf);
+
+/* Before the gradients of a batch; then each row of them, false = nothing in the batch is about it.
+ * c: whose numbers these are, NULL = a population's. factor: of the targets where they are weights (see weigh in
+ * connectivity/model.h), else of each number of the row. */
+int rv_gradient_begin(rv_engine *engine, size_t batch_num);
+bool rv_gradient_row(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
+                     const rv_plan_parameter *p, size_t row, const float *factor, float *gradient);
+/* The sums of a row's leaves, NULL where a leaf is empty; whether there is any. */
+bool rv_gradient_leaves(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
+                        const rv_plan_parameter *p, size_t row, float **sum);
+/* Joins num_leaves of them, in place; NULL = all are empty. */
+float *rv_gradient_join(const rv_engine *engine, float **sum, size_t num_leaves, size_t n);
+/* Ranks: the sums of all leaves of all ranks into every parameter's `joined`. */
+int rv_gradient_exchange(rv_engine *engine);
+size_t rv_gradient_num_rows(const rv_compiled_network *model); /* of all connections */
+/* What the example at a position, which this rank owns, adds to the gradient of the biases of p; by position. */
+void rv_gradient_add_bias(const rv_compiled_network *model, const rv_plan_population *p, size_t position,
+                          const float *sum);
+
+/* From the batch's gradients to new numbers; and, at the end of an epoch, from what is accumulated. */
 int rv_gradient_learn(rv_engine *engine, size_t batch_num);
+void rv_gradient_flush(rv_engine *engine);
 
 
 /* Steps of LambdaI that are kept of an example: all, or those that spikes may still meet. */

@@ -18,8 +18,8 @@ void rv_eprop_signal(const rv_engine *engine, const rv_block *block, const rv_pl
 
 /* The online form: before the first step; after step t of all populations; and, when the example is over, DeltaG into
  * leaf `leaf`. */
-void rv_eprop_traces_begin(const rv_engine *engine, rv_block *block);
-void rv_eprop_traces_step(const rv_engine *engine, rv_worker *worker, rv_block *block, const rv_example *example, uint32_t t);
+void rv_eprop_traces_begin(const rv_engine *engine, const rv_block *block);
+void rv_eprop_traces_step(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t t);
 void rv_eprop_traces_end(const rv_engine *engine, const rv_block *block, size_t leaf);
 
 #endif

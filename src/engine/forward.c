@@ -14,7 +14,8 @@
 static size_t tape_limit(const rv_engine *engine, const rv_plan_population *p)
 {
     size_t limit;
-    if (!engine->learn || p->model->is_input || !rv_multiply(p->n, engine->model->learning.max_spikes, &limit))
+    const rv_learning *l = &engine->model->learning;
+    if (!engine->learn || p->model->is_input || l->lenient || !rv_multiply(p->n, l->max_spikes, &limit))
         return SIZE_MAX;
     return limit;
 }
@@ -38,7 +39,7 @@ int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tap
     if (!ids)
         return RV_ERR_MEMORY;
     tape->ids = ids;
-    if (engine->learn && !p->model->is_input) {
+    if (engine->learn && p->adjoint) {
         float *crossing = rv_realloc(context, tape->crossing, capacity, sizeof *crossing, "spike tape");
         if (!crossing)
             return RV_ERR_MEMORY;
@@ -70,6 +71,8 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
             block->steps[i].random = random_key(model, p, example);
     }
     rv_outputs_begin(engine, example);
+    if (model->compiler == RV_COMPILER_EPROP)
+        rv_eprop_begin(engine, block, example);
 }
 
 /* Synapses with delays of their own: what is due in this step comes in, and leaves the ring. */
@@ -158,8 +161,13 @@ static void copy_taps(const rv_compiled_network *model, const rv_block *block, c
                     out[k] += block->state[p->groups[g].in_syn + tap->neurons[k]] * p->groups[g].scale[tap->neurons[k]];
             }
             break;
+        case RV_TAP_RECORD:
+            for (size_t k = 0; k < tap->num_neurons; k++)
+                out[k] = block->record[(t + 1) * model->record_size + tap->offset + tap->neurons[k]];
+            break;
         case RV_TAP_LAMBDA_V:
         case RV_TAP_LAMBDA_I:
+        case RV_TAP_SIGNAL:
             break; /* the sweep back fills these */
         }
     }
@@ -197,19 +205,34 @@ static int step_population(const rv_engine *engine, rv_block *block, rv_example 
     step->num_negative = p->is_signed ? &num_negative : NULL;
     if (p->model->takes_values)
         show_frame(p, step, block->state, example->values[population], t);
-    tape->offset[t + 1] = used + (uint32_t)p->forward(step);
+    tape->offset[t + 1] = used + (uint32_t)(engine->learn && p->eprop.forward ? p->eprop.forward : p->forward)(step);
     if (tape->negative)
         tape->negative[t] = tape->offset[t + 1] - (uint32_t)num_negative;
     return RV_OK;
 }
 
+/* A population that takes no part in step t. */
+static void skip_step(rv_tape *tape, uint32_t t)
+{
+    tape->offset[t + 1] = tape->offset[t];
+    if (tape->negative)
+        tape->negative[t] = tape->offset[t];
+}
+
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
+    const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
+    if (eprop)
+        rv_eprop_before_step(engine, block, t);
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
         if (!p->forward)
             continue;
+        if (t < p->begin || t >= p->end) {
+            skip_step(&example->tapes[i], t);
+            continue;
+        }
         arrive(model, p, block->state, example, t);
         example->error = step_population(engine, block, example, i, t);
         if (example->error)
@@ -217,17 +240,20 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
         if (p->readout)
             rv_outputs_step(engine, block, example, i, t);
     }
+    if (eprop)
+        rv_eprop_after_step(engine, block, example, t);
     if (example->num_taps)
         copy_taps(model, block, example, t);
     return RV_OK;
 }
 
 /* The limit holds per neuron; it is looked at only where the tape is longer than one neuron may fill. */
-static int check_max_spikes(const rv_engine *engine, const rv_example *example)
+static int check_max_spikes(const rv_engine *engine, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
     const size_t max = model->learning.max_spikes;
-    for (uint32_t i = 0; i < model->num_populations; i++) {
+    example->overflow = NULL;
+    for (uint32_t i = 0; !example->overflow && i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
         const rv_tape *tape = &example->tapes[i];
         const uint32_t num = tape->offset[model->num_steps];
@@ -236,17 +262,18 @@ static int check_max_spikes(const rv_engine *engine, const rv_example *example)
         uint32_t *counts = rv_alloc(model->context, p->n, sizeof *counts, "spike counts");
         if (!counts)
             return RV_ERR_MEMORY;
-        int error = RV_OK;
-        for (uint32_t k = 0; !error && k < num; k++)
-            if (++counts[tape->ids[k]] > max)
-                error = rv_fail(model->context, RV_ERR_TAPE,
-                                "population '%s': neuron %u spiked more than max_spikes = %zu times in example %zu",
-                                p->population->name, tape->ids[k], max, example->index);
+        for (uint32_t k = 0; !example->overflow && k < num; k++)
+            if (++counts[tape->ids[k]] > max) {
+                example->overflow = p;
+                example->overflow_neuron = tape->ids[k];
+            }
         rv_free(counts);
-        if (error)
-            return error;
     }
-    return RV_OK;
+    if (!example->overflow || model->learning.lenient)
+        return RV_OK;
+    return rv_fail(model->context, RV_ERR_TAPE,
+                   "population '%s': neuron %u spiked more than max_spikes = %zu times in example %zu",
+                   example->overflow->population->name, example->overflow_neuron, max, example->index);
 }
 
 int rv_forward_end(const rv_engine *engine, rv_example *example)

@@ -36,12 +36,15 @@ void rv_outputs_step(const rv_engine *engine, const rv_block *block, rv_example 
 {
     const rv_plan_population *p = &engine->model->populations[population];
     const rv_tape *tape = &example->tapes[population];
-    const float *v = p->model->voltage < 0 ? NULL : block->state + p->state[p->model->voltage];
+    const float *v = p->model->voltage < 0 ? NULL : block->state + p->state[p->model->voltage], *seen = v;
     const rv_output_shape shape = rv_output_shape_of(engine->model, p);
+    for (int o = 0; o < engine->num_targets && engine->model->compiler == RV_COMPILER_EPROP; o++)
+        if (engine->targets[o].population == population)
+            seen = rv_eprop_output(engine, block, example, o, t);
     p->readout->step(example->readout_state + p->readout_state, &shape,
                      &(rv_readout_step){
                          .t = t,
-                         .v = v,
+                         .v = seen,
                          .ids = tape->ids + tape->offset[t],
                          .num = tape->offset[t + 1] - tape->offset[t],
                          .weight = p->readout_weight ? p->readout_weight[t] : 1.0F,
@@ -143,6 +146,10 @@ static int end_output(const rv_engine *engine, rv_example *example, int o)
     scores[0] = 0;
     if (!is_known(&example->expected[o], target->loss.model->needs_targets))
         return RV_OK;
+    if (rv_eprop_classifies(engine, o)) {
+        scores[0] = example->expected[o].log_loss / model->num_steps;
+        return RV_OK;
+    }
     const rv_output_sample sample = sample_of(engine, example, o, false, 0);
     scores[0] = rv_outputs_over_time(engine, example, o)
                     ? loss_over_time(engine, example, o, g)

@@ -49,6 +49,51 @@ RV_INLINE const rv_vec *rv_cat(const float *p)
     return (const rv_vec *)__builtin_assume_aligned(p, 4 * RV_WIDTH);
 }
 
+/* a register of floats at any address */
+typedef float rv_loose __attribute__((vector_size(4 * RV_WIDTH), aligned(4), may_alias));
+
+RV_INLINE rv_vec rv_load(const float *p)
+{
+    return *(const rv_loose *)p;
+}
+
+RV_INLINE void rv_store(float *p, rv_vec v)
+{
+    *(rv_loose *)p = v;
+}
+
+/* The first num < RV_WIDTH of them: what lies behind is neither read (0 instead) nor written. */
+RV_INLINE rv_vec rv_load_part(const float *p, size_t num)
+{
+#if defined(__AVX512F__)
+    return (rv_vec)_mm512_maskz_loadu_ps((__mmask16)((1U << num) - 1), p);
+#else
+    rv_vec v = {0};
+    for (size_t k = 0; k < num; k++)
+        v[k] = p[k];
+    return v;
+#endif
+}
+
+RV_INLINE void rv_store_part(float *p, rv_vec v, size_t num)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1U << num) - 1), (__m512)v);
+#else
+    for (size_t k = 0; k < num; k++)
+        p[k] = v[k];
+#endif
+}
+
+/* lane k: p[index[k]] */
+RV_INLINE rv_vec rv_gather(const float *p, const uint32_t *index)
+{
+    rv_vec v = {0};
+    for (int k = 0; k < RV_WIDTH; k++)
+        v[k] = p[index[k]];
+    return v;
+}
+
 /* lane k of a where mask is all ones, of b where it is zero */
 RV_INLINE rv_vec rv_select(rv_veci mask, rv_vec a, rv_vec b)
 {

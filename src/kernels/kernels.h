@@ -38,12 +38,19 @@ typedef struct rv_kernels {
     /* out[j] = (a[j] + b[j]), and out[j] = a[j] * b[j] */
     void (*add)(float *out, const float *a, const float *b, size_t n);
     void (*multiply)(float *out, const float *a, const float *b, size_t n);
+    /* out[j] = x[j] * factor; out[j] = x[j] cut off at -limit and limit */
+    void (*scale)(float *out, const float *x, float factor, size_t n);
+    void (*clip)(float *out, const float *x, float limit, size_t n);
+    /* the sum of x[j]^2 over n numbers in double: 16 lanes, then a tree of them */
+    double (*sum_squares)(const float *x, size_t n);
 
     /* p[k] = exp(v[k]) / (sum over the n of them); both have room for n rounded up to 16, where p gets 0 */
     void (*softmax)(float *p, const float *v, size_t n);
 
     /* one step of Adam on n weights w with gradient g and moments m, v */
     void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
+    /* and of gradient descent with momentum m */
+    void (*sgd)(float *w, const float *g, float *m, size_t n, float alpha, float momentum);
 } rv_kernels;
 
 /* The table of an instruction set this processor has. */

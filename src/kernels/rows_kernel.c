@@ -152,7 +152,34 @@ static void multiply(float *out, const float *a, const float *b, size_t n)
 }
 
 void RV_ISA_NAME(rv_softmax)(float *p, const float *v, size_t n);
+static void scale(float *out, const float *x, float factor, size_t n)
+{
+    for (size_t j = 0; j < n; j += RV_WIDTH)
+        *rv_at(out + j) = *rv_cat(x + j) * factor;
+}
+
+static void clip(float *out, const float *x, float limit, size_t n)
+{
+    for (size_t j = 0; j < n; j += RV_WIDTH) {
+        const rv_vec v = *rv_cat(x + j), zero = {0}, high = zero + limit, low = zero - limit;
+        *rv_at(out + j) = rv_select(v > high, high, rv_select(v < low, low, v));
+    }
+}
+
+static double sum_squares(const float *x, size_t n)
+{
+    double lane[RV_LANES] = {0};
+    for (size_t j = 0; j < n; j += RV_LANES)
+        for (int k = 0; k < RV_LANES; k++)
+            lane[k] += (double)x[j + (size_t)k] * (double)x[j + (size_t)k];
+    for (int half = RV_LANES / 2; half; half /= 2)
+        for (int k = 0; k < half; k++)
+            lane[k] += lane[k + half];
+    return lane[0];
+}
+
 void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
+void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alpha, float momentum);
 
 extern const rv_kernels RV_ISA_NAME(rv_kernels);
 const rv_kernels RV_ISA_NAME(rv_kernels) = {
@@ -163,5 +190,9 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .add = add,
     .multiply = multiply,
     .softmax = RV_ISA_NAME(rv_softmax),
+    .scale = scale,
+    .clip = clip,
+    .sum_squares = sum_squares,
     .adam = RV_ISA_NAME(rv_adam),
+    .sgd = RV_ISA_NAME(rv_sgd),
 };

@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "neurons/custom.h"
 #include "values/params.h"
-#include "values/value.h"
 
 int rv_network_create(rv_network **out, rv_context *context, rv_defaults defaults)
 {
@@ -34,15 +34,8 @@ rv_network *rv_network_retain(rv_network *network)
 static void population_free(rv_population *population)
 {
     rv_params_clear(population->neuron.value, RV_MAX_PARAMS);
+    rv_custom_model_free(population->own_model);
     rv_free(population);
-}
-
-static void connection_free(rv_connection *connection)
-{
-    rv_value_clear(&connection->connectivity.weight);
-    rv_value_clear(&connection->connectivity.delay);
-    rv_params_clear(connection->synapse.value, RV_MAX_PARAMS);
-    rv_free(connection);
 }
 
 void rv_network_free(rv_network *network)
@@ -52,7 +45,7 @@ void rv_network_free(rv_network *network)
     for (size_t i = 0; i < network->num_populations; i++)
         population_free(network->populations[i]);
     for (size_t i = 0; i < network->num_connections; i++)
-        connection_free(network->connections[i]);
+        rv_connection_free(network->connections[i]);
     rv_free(network->populations);
     rv_free(network->connections);
     rv_free(network);

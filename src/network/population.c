@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "network/network.h"
 #include "values/params.h"
+#include "neurons/custom.h"
 #include "neurons/model.h"
 #include "outputs/model.h"
 
@@ -25,20 +26,36 @@ static int set_name(rv_population *population, const char *name)
     return RV_OK;
 }
 
+int rv_population_set_shape(rv_population *population, const size_t *shape, int dims)
+{
+    char what[RV_NAME_SIZE + 16];
+    rv_context *context = population->network->context;
+    size_t size = dims ? 1 : 0;
+    rv_population_what(population, what, sizeof what);
+    for (int i = 0; i < dims; i++)
+        if (!rv_multiply(size, shape[i], &size) || size > INT32_MAX)
+            return rv_fail(context, RV_ERR_SHAPE, "%s: shape must have at most 2147483647 neurons", what);
+    memset(population->shape, 0, sizeof population->shape);
+    for (int i = 0; i < dims; i++)
+        population->shape[i] = shape[i];
+    population->num_dims = dims;
+    population->size = size;
+    if (!dims)
+        return RV_OK;
+    return rv_params_check_size(context, population->neuron.model->params, population->neuron.model->num_params,
+                                population->neuron.value, size, what);
+}
+
+/* A shape that is left out is what the first incoming connection implies. */
 static int set_shape(rv_population *population, const size_t *shape)
 {
-    rv_context *context = population->network->context;
-    population->size = 1;
-    for (int i = 0; i < RV_MAX_DIMS && shape[i]; i++) {
-        population->shape[i] = shape[i];
-        population->num_dims = i + 1;
-        if (!rv_multiply(population->size, shape[i], &population->size) || population->size > INT32_MAX)
-            return rv_fail(context, RV_ERR_SHAPE, "population '%s': shape must have at most 2147483647 neurons",
-                           population->name);
-    }
-    if (!population->num_dims)
-        return rv_fail(context, RV_ERR_SHAPE, "population '%s': shape is required", population->name);
-    return RV_OK;
+    int dims = 0;
+    while (dims < RV_MAX_DIMS && shape[dims])
+        dims++;
+    if (!dims && population->neuron.model->is_input)
+        return rv_fail(population->network->context, RV_ERR_SHAPE, "population '%s': shape is required",
+                       population->name);
+    return dims ? rv_population_set_shape(population, shape, dims) : RV_OK;
 }
 
 static int set_neuron(rv_population *population, const rv_neuron *neuron)
@@ -46,7 +63,12 @@ static int set_neuron(rv_population *population, const rv_neuron *neuron)
     rv_context *context = population->network->context;
     char what[RV_NAME_SIZE + 16];
     rv_population_what(population, what, sizeof what);
-    const rv_neuron_model *model = neuron->model;
+    if (neuron->custom) {
+        const int error = rv_custom_model_create(&population->own_model, context, neuron->custom, what);
+        if (error)
+            return error;
+    }
+    const rv_neuron_model *model = neuron->custom ? population->own_model : neuron->model;
     if (!model)
         return rv_fail(context, RV_ERR_ARGUMENT, "%s: neuron is required", what);
     population->neuron.model = model;
@@ -54,8 +76,7 @@ static int set_neuron(rv_population *population, const rv_neuron *neuron)
     if (neuron->readout && (neuron->readout->needs_spikes ? !model->spikes : model->voltage < 0))
         return rv_fail(context, RV_ERR_NETWORK, "%s: readout %s needs %s, which %s has not", what,
                        neuron->readout->name, neuron->readout->needs_spikes ? "spikes" : "a voltage", model->name);
-    return rv_params_copy(context, population->neuron.value, model->params, model->num_params, neuron->value,
-                          population->size, what);
+    return rv_params_copy(context, population->neuron.value, model->params, model->num_params, neuron->value, what);
 }
 
 int rv_population_add(rv_population **out, rv_network *network, const rv_population_desc *desc)
@@ -68,14 +89,15 @@ int rv_population_add(rv_population **out, rv_network *network, const rv_populat
     population->index = (uint32_t)network->num_populations;
     int error = set_name(population, desc->name);
     if (!error)
-        error = set_shape(population, desc->shape);
-    if (!error)
         error = set_neuron(population, &desc->neuron);
+    if (!error)
+        error = set_shape(population, desc->shape);
     if (!error)
         error = rv_grow(network->context, &network->populations, &network->max_populations,
                         network->num_populations + 1, sizeof *network->populations, "populations");
     if (error) {
         rv_params_clear(population->neuron.value, RV_MAX_PARAMS);
+        rv_custom_model_free(population->own_model);
         rv_free(population);
         return error;
     }

@@ -30,7 +30,9 @@ int rv_layer_add(rv_layer *out, rv_network *network, const rv_layer_desc *desc)
     if (error)
         return error;
     error = rv_connection_add(&out->connection, network, network->last_layer, out->population,
-                              &(rv_connection_desc){.connectivity = desc->connectivity, .synapse = desc->synapse});
+                              &(rv_connection_desc){.connectivity = desc->connectivity,
+                                                    .synapse = desc->synapse,
+                                                    .frozen = desc->frozen});
     if (!error)
         network->last_layer = out->population;
     return error;

@@ -59,6 +59,8 @@ static void coefficients(float *const *coeff, const float *const *param, size_t 
         coeff[ALIF_RESET_KEEP][j] = relative ? 1.0F : 0.0F;
         coeff[ALIF_RESET_TO][j] = relative ? -(param[V_THRESH][j] - param[V_RESET][j]) : param[V_RESET][j];
         coeff[ALIF_TAU_REFRAC][j] = param[TAU_REFRAC][j];
+        coeff[ALIF_PSI_PEAK][j] = (float)(RV_EPROP_PEAK / (double)param[V_THRESH][j]);
+        coeff[ALIF_PSI_SLOPE][j] = (float)(RV_EPROP_PEAK / ((double)param[V_THRESH][j] * (double)param[V_THRESH][j]));
     }
 }
 
@@ -90,6 +92,24 @@ static const rv_neuron_ops *ops(rv_isa isa)
     return RV_ISA_PICK(rv_adaptive_leaky_integrate_fire_ops, isa);
 }
 
+static const char *eprop_error(const float *const *param, size_t n)
+{
+    for (size_t j = 0; j < n; j++)
+        if (!(param[V_THRESH][j] > 0))
+            return "e-prop needs v_thresh > 0";
+    return NULL;
+}
+
+static const char *eprop_warning(const float *const *param, size_t n)
+{
+    if (param[RELATIVE_RESET][0] == 0)
+        return "e-prop takes no account of an absolute reset (relative_reset on learns better)";
+    if (is_refractory(param, n) && param[INTEGRATE_DURING_REFRAC][0] == 0)
+        return "e-prop takes no account of a membrane that rests while refractory (integrate_during_refrac on learns "
+               "better)";
+    return NULL;
+}
+
 const rv_neuron_model rv_adaptive_leaky_integrate_fire_model = {
     .name = "AdaptiveLeakyIntegrateFire",
     .help = "leaky integrate-and-fire whose threshold rises with its own spikes",
@@ -106,6 +126,10 @@ const rv_neuron_model rv_adaptive_leaky_integrate_fire_model = {
     .padding = padding,
     .variant = variant,
     .ops = ops,
+    .num_eprop_state = 2,
+    .adapts = true,
+    .eprop_error = eprop_error,
+    .eprop_warning = eprop_warning,
 };
 
 rv_neuron rv_adaptive_leaky_integrate_fire(rv_alif p)

@@ -14,6 +14,8 @@ enum {
     ALIF_RESET_KEEP, /* V after a spike = keep * V + to: 1, v_reset - v_thresh (relative) or 0, v_reset */
     ALIF_RESET_TO,
     ALIF_TAU_REFRAC, /* ms */
+    ALIF_PSI_PEAK,   /* e-prop's pseudo-derivative: 0.3 / v_thresh */
+    ALIF_PSI_SLOPE,  /* and 0.3 / v_thresh^2 */
     ALIF_NUM_COEFFS
 };
 

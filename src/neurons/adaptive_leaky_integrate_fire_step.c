@@ -1,11 +1,20 @@
-/* Adaptive leaky integrate-and-fire (Bellec et al. 2018), one step forward; alpha = exp(-dt / tau_mem),
+/* Adaptive leaky integrate-and-fire (Bellec et al. 2018), one step forward, and one step back for e-prop; alpha = exp(-dt / tau_mem),
  * rho = exp(-dt / tau_adapt):
  *   V <- alpha V + Isyn; while RefracTime > 0 only if integrate_during_refrac
  *   RefracTime <- RefracTime - dt while it is > 0;  A <- rho A
  *   spike if V >= v_thresh + beta A and RefracTime <= 0:
- *     V <- v_reset or V - (v_thresh - v_reset), A <- A + 1, RefracTime <- tau_refrac */
+ *     V <- v_reset or V - (v_thresh - v_reset), A <- A + 1, RefracTime <- tau_refrac
+ *
+ * e-prop (Bellec et al. 2020): what it records forward and its sweep back are in eprop_flow.h. */
 #include "neurons/adaptive_leaky_integrate_fire.h"
+#include "neurons/eprop_flow.h"
 #include "neurons/walk.h"
+
+/* of one register of neurons, A decayed */
+RV_INLINE rv_vec threshold(const rv_neuron_step *s, size_t j)
+{
+    return *rv_cat(s->coeff[ALIF_V_THRESH] + j) + *rv_cat(s->coeff[ALIF_BETA] + j) * *rv_cat(s->state[ALIF_A] + j);
+}
 
 RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bool one_group)
 {
@@ -25,13 +34,23 @@ RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bo
     }
     *v = after;
     *a *= *rv_cat(s->coeff[ALIF_RHO] + j);
-    const rv_vec threshold = *rv_cat(s->coeff[ALIF_V_THRESH] + j) + *rv_cat(s->coeff[ALIF_BETA] + j) * *a;
-    return rv_mask_bits((after >= threshold) & ready);
+    return rv_mask_bits((after >= threshold(s, j)) & ready);
 }
 
-RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group)
+/* The same for e-prop, which wants to know how close to the threshold V came. */
+RV_INLINE uint32_t eprop_register(const rv_neuron_step *s, size_t j, int mode, bool one_group)
 {
-    const size_t num = rv_walk(s, s->ids, step_register, mode, one_group);
+    const uint32_t fired = step_register(s, j, mode, one_group);
+    const rv_vec zero = {0};
+    const rv_vec refrac = mode == ALIF_FREE ? zero : *rv_cat(s->state[ALIF_REFRAC_TIME] + j);
+    rv_eprop_psi(s, j, *rv_cat(s->state[ALIF_V] + j) - threshold(s, j), refrac <= zero, s->coeff[ALIF_PSI_PEAK],
+                 s->coeff[ALIF_PSI_SLOPE]);
+    return fired;
+}
+
+RV_INLINE size_t forward(const rv_neuron_step *s, rv_register_fn fires, int mode, bool one_group)
+{
+    const size_t num = rv_walk(s, s->ids, fires, mode, one_group);
     float *v = s->state[ALIF_V];
     for (size_t k = 0; k < num; k++) {
         const size_t j = s->ids[k];
@@ -44,23 +63,45 @@ RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group)
 }
 
 #define FORWARD(name, mode, one_group)                                                                                 \
-    static size_t name(const rv_neuron_step *s)                                                                        \
+    static size_t forward_##name(const rv_neuron_step *s)                                                              \
     {                                                                                                                  \
-        return forward(s, mode, one_group);                                                                            \
+        return forward(s, step_register, mode, one_group);                                                             \
+    }                                                                                                                  \
+    static size_t eprop_forward_##name(const rv_neuron_step *s)                                                        \
+    {                                                                                                                  \
+        const size_t num = forward(s, eprop_register, mode, one_group);                                                \
+        rv_eprop_rates(s, num);                                                                                        \
+        return num;                                                                                                    \
     }
-FORWARD(forward_free, ALIF_FREE, true)
-FORWARD(forward_holds, ALIF_REFRAC_HOLDS, true)
-FORWARD(forward_integrates, ALIF_REFRAC_INTEGRATES, true)
-FORWARD(forward_free_groups, ALIF_FREE, false)
-FORWARD(forward_holds_groups, ALIF_REFRAC_HOLDS, false)
-FORWARD(forward_integrates_groups, ALIF_REFRAC_INTEGRATES, false)
+FORWARD(free, ALIF_FREE, true)
+FORWARD(holds, ALIF_REFRAC_HOLDS, true)
+FORWARD(integrates, ALIF_REFRAC_INTEGRATES, true)
+FORWARD(free_groups, ALIF_FREE, false)
+FORWARD(holds_groups, ALIF_REFRAC_HOLDS, false)
+FORWARD(integrates_groups, ALIF_REFRAC_INTEGRATES, false)
+
+#define VARIANTS(kind)                                                                                                 \
+    {                                                                                                                  \
+        [ALIF_FREE] = kind##_free, [ALIF_REFRAC_HOLDS] = kind##_holds, [ALIF_REFRAC_INTEGRATES] = kind##_integrates,   \
+        [ALIF_NUM_MODES + ALIF_FREE] = kind##_free_groups,                                                             \
+        [ALIF_NUM_MODES + ALIF_REFRAC_HOLDS] = kind##_holds_groups,                                                    \
+        [ALIF_NUM_MODES + ALIF_REFRAC_INTEGRATES] = kind##_integrates_groups                                           \
+    }
+
+static void eprop(const rv_eprop_step *s)
+{
+    rv_eprop_flow(s, (rv_adaptation){s->coeff[ALIF_BETA], s->coeff[ALIF_RHO]});
+}
+
+static void trace(const rv_trace_step *s)
+{
+    rv_eprop_traces(s, s->coeff[ALIF_ALPHA], (rv_adaptation){s->coeff[ALIF_BETA], s->coeff[ALIF_RHO]});
+}
 
 extern const rv_neuron_ops RV_ISA_NAME(rv_adaptive_leaky_integrate_fire_ops);
 const rv_neuron_ops RV_ISA_NAME(rv_adaptive_leaky_integrate_fire_ops) = {
-    .forward = {[ALIF_FREE] = forward_free,
-                [ALIF_REFRAC_HOLDS] = forward_holds,
-                [ALIF_REFRAC_INTEGRATES] = forward_integrates,
-                [ALIF_NUM_MODES + ALIF_FREE] = forward_free_groups,
-                [ALIF_NUM_MODES + ALIF_REFRAC_HOLDS] = forward_holds_groups,
-                [ALIF_NUM_MODES + ALIF_REFRAC_INTEGRATES] = forward_integrates_groups},
+    .forward = VARIANTS(forward),
+    .eprop_forward = VARIANTS(eprop_forward),
+    .eprop = eprop,
+    .trace = trace,
 };

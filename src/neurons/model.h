@@ -25,9 +25,12 @@ typedef struct rv_state_variable {
 /* One step of one population of one example. Arrays have n_pad floats; ranges are multiples of 64 targets (or end at
  * n_pad), so that no two threads share a word of `fired`. */
 typedef struct rv_neuron_step {
+    const rv_neuron_model *model;
+    size_t n; /* neurons; what follows, up to n_pad, is padding */
     size_t begin, end;
     float *const *state;            /* [state variables] */
     const float *const *coeff;      /* [coefficients] */
+    const float *const *param;      /* [parameters] (n) */
     size_t num_groups;              /* 0 = nothing arrives */
     const float *const *in_syn;     /* [groups] synaptic input after this step's arrivals, before its decay */
     const float *const *in_scale;   /* [groups] Isyn = sum of in_syn * in_scale; the values of an input that takes
@@ -35,6 +38,9 @@ typedef struct rv_neuron_step {
     float dt;                       /* ms */
     uint32_t t;                     /* this timestep */
     uint64_t random;                /* models with is_random: the key of this population's and example's numbers */
+    uint32_t first, start;          /* few-spike models: the step in which its sources' first spikes arrive, and the first
+                                       of the k steps of its own */
+    const float *const *worth;      /* few-spike models: [groups] (k) what a spike of each of its sources' steps is worth */
     uint64_t *fired;                /* scratch: a bit per neuron */
     uint32_t *ids;                  /* out: who spiked, ascending; room for end - begin */
     size_t *num_negative;           /* out: how many of them did so negatively; these come last, ascending too. NULL where
@@ -120,6 +126,7 @@ struct rv_neuron_model {
     bool takes_values; /* is_input: by numbers, which its kernels turn into spikes; else its spikes are the data, on the
                           tape before the example starts, and it has neither state nor kernels */
     bool is_random;    /* its kernels draw random numbers */
+    bool is_few_spike; /* for the few-spike compiler, and for it alone */
     bool spikes;
     int frames;      /* takes_values: row of input_frames; input_frame_timesteps is the next */
     int voltage;     /* the state variable that readouts look at, -1 = none */
@@ -136,6 +143,8 @@ struct rv_neuron_model {
     int (*variant)(const float *const *param, size_t n, size_t num_groups);
     /* Kernels of an instruction set. NULL where the data are spikes. */
     const rv_neuron_ops *(*ops)(rv_isa isa);
+    /* A user's model; NULL for the library's. */
+    const rv_custom_neuron *custom;
     /* What EventProp does approximately with these parameters, one line, or NULL. OPTIONAL. */
     const char *(*eventprop_warning)(const float *const *param, size_t n);
 

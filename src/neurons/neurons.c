@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/registry.h"
 #include "values/params.h"
+#include "neurons/custom.h"
 #include "neurons/registry.h"
 
 static const void *const models[] = {
@@ -40,6 +41,9 @@ int rv_neuron_by_name(rv_neuron *out, rv_context *context, const char *name)
 
 int rv_neuron_set(rv_neuron *neuron, rv_context *context, const char *param, rv_value value)
 {
+    if (neuron->custom)
+        return rv_param_set(context, neuron->custom->name, neuron->custom->params, (int)neuron->custom->num_params,
+                            neuron->value, param, value);
     if (!neuron->model)
         return rv_fail(context, RV_ERR_ARGUMENT, "cannot set '%s' of a neuron without a model", param);
     return rv_param_set(context, neuron->model->name, neuron->model->params, neuron->model->num_params, neuron->value,

@@ -15,6 +15,8 @@
 #include "store/checkpoint_list.h"
 #include "store/folder.h"
 
+const char *const rv_checkpoint_marks[] = {"latest", "best", NULL};
+
 #define FORMAT "ranvier checkpoint"
 #define VERSION 1
 
@@ -202,9 +204,28 @@ int rv_checkpoint_verify(rv_context *context, const char *folder, const char *ke
     return rc;
 }
 
+/* Removes the marks `key` has; all, where it is NULL. */
+static int remove_marks(rv_context *context, const char *folder, const char *key)
+{
+    int rc = RV_OK;
+    for (size_t i = 0; rc >= 0 && rv_checkpoint_marks[i]; i++) {
+        char *marked, *path = path_of(context, folder, rv_checkpoint_marks[i]);
+        rc = path ? rv_checkpoint_get_mark(&marked, context, folder, rv_checkpoint_marks[i]) : RV_ERR_MEMORY;
+        if (rc > 0 && (!key || !strcmp(marked, key)))
+            rc = unlink_file(context, path);
+        if (path)
+            rv_free(marked);
+        rv_free(path);
+    }
+    return rc < 0 ? rc : RV_OK;
+}
+
+/* Marks first: what is marked is whole. */
 int rv_checkpoint_begin(rv_context *context, const char *folder, const char *key)
 {
     int rc = rv_folder_make(context, folder);
+    if (rc == RV_OK)
+        rc = remove_marks(context, folder, key);
     if (rc < 0)
         return rc;
     char *manifest = manifest_of(context, folder, key);
@@ -310,6 +331,21 @@ int rv_checkpoint_prune(rv_context *context, const char *folder, size_t keep, si
     }
     if (rc == RV_OK)
         rc = rv_checkpoint_list_sweep(&list, context, folder);
+    rv_checkpoint_list_clear(&list);
+    return rc;
+}
+
+int rv_checkpoint_clear(rv_context *context, const char *folder)
+{
+    rv_checkpoint_list list;
+    if (access(folder, F_OK) != 0)
+        return RV_OK;
+    int rc = remove_marks(context, folder, NULL);
+    if (rc < 0)
+        return rc;
+    rc = rv_checkpoint_list_read(&list, context, folder);
+    for (size_t i = 0; rc == RV_OK && i < list.num; i++)
+        rc = rv_checkpoint_remove(context, folder, list.items[i].key);
     rv_checkpoint_list_clear(&list);
     return rc;
 }

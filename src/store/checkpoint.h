@@ -29,5 +29,7 @@ int rv_checkpoint_get_mark(char **key, rv_context *context, const char *folder, 
 /* Removes all but the newest `keep` checkpoints (0 = all are kept), and the states of all but the newest
  * `resumable` that have one; marked ones stay. What a killed process left unfinished goes too. */
 int rv_checkpoint_prune(rv_context *context, const char *folder, size_t keep, size_t resumable);
+/* Removes all checkpoints and marks; a folder that is not there is legal. */
+int rv_checkpoint_clear(rv_context *context, const char *folder);
 
 #endif

@@ -62,10 +62,9 @@ static int compare(const void *a, const void *b)
 
 static int find_marked(rv_checkpoint_list *list, rv_context *context, const char *folder)
 {
-    static const char *const marks[] = {"latest", "best"};
-    for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+    for (size_t m = 0; rv_checkpoint_marks[m]; m++) {
         char *key;
-        const int rc = rv_checkpoint_get_mark(&key, context, folder, marks[m]);
+        const int rc = rv_checkpoint_get_mark(&key, context, folder, rv_checkpoint_marks[m]);
         if (rc < 0)
             return rc;
         for (size_t i = 0; rc > 0 && i < list->num; i++)

@@ -8,6 +8,8 @@
 
 #define RV_CHECKPOINT_MANIFEST "-manifest.json" /* what follows the key in the manifest's name */
 
+extern const char *const rv_checkpoint_marks[]; /* "latest", "best", NULL */
+
 typedef struct rv_checkpoint_entry {
     char *key;
     struct timespec time; /* of the manifest */

@@ -185,6 +185,32 @@ int rv_state_get(rv_state *state, const char *name, rv_dtype dtype, void *data, 
     return RV_OK;
 }
 
+int rv_state_put_all(rv_state *state, const char *prefix, const rv_state *from)
+{
+    int rc = RV_OK;
+    for (size_t i = 0; rc == RV_OK && i < from->num; i++) {
+        const rv_ndarray *array = &from->items[i].array;
+        char *name = rv_format(state->context, "%s%s", prefix, from->items[i].name);
+        rc = name ? rv_state_put(state, name, array->dtype, array->data, array->size) : RV_ERR_MEMORY;
+        rv_free(name);
+    }
+    return rc;
+}
+
+int rv_state_get_all(rv_state *state, const char *prefix, rv_state *to)
+{
+    const size_t scope = strlen(state->scope), length = strlen(prefix);
+    int rc = RV_OK;
+    for (size_t i = 0; rc == RV_OK && i < state->num; i++) {
+        item *it = &state->items[i];
+        if (strncmp(it->name, state->scope, scope) != 0 || strncmp(it->name + scope, prefix, length) != 0)
+            continue;
+        it->used = true;
+        rc = rv_state_put(to, it->name + scope + length, it->array.dtype, it->array.data, it->array.size);
+    }
+    return rc;
+}
+
 const char *rv_state_unused(const rv_state *state)
 {
     for (size_t i = 0; i < state->num; i++)

@@ -18,6 +18,10 @@ int rv_state_lend(rv_state *state, const char *name, rv_dtype dtype, const void 
 /* The array itself, NULL without a message if it is not there; borrowed. It counts as used. */
 const rv_ndarray *rv_state_find(rv_state *state, const char *name);
 
+/* Copies all arrays of `from`, whatever their scope, under names that begin with prefix; and the other way round. */
+int rv_state_put_all(rv_state *state, const char *prefix, const rv_state *from);
+int rv_state_get_all(rv_state *state, const char *prefix, rv_state *to);
+
 /* The whole name of the first array that nobody has asked for, NULL if there is none. */
 const char *rv_state_unused(const rv_state *state);
 

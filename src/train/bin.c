@@ -31,47 +31,57 @@ static int compare_keys(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Keys are nearly sorted: out of order only within a step, or where a spike was moved to the next. */
-static void sort_keys(uint64_t *keys, size_t num)
+/* Keys are nearly sorted: out of order only within a step, or where a spike was moved to the next. Returns whether two
+ * are equal. */
+static bool sort_keys(uint64_t *keys, size_t num)
 {
     size_t moves = 0;
+    bool equal = false;
     for (size_t i = 1; i < num; i++) {
         const uint64_t key = keys[i];
         size_t k = i;
+        if (keys[k - 1] < key)
+            continue;
         for (; k > 0 && keys[k - 1] > key; k--)
             keys[k] = keys[k - 1];
         keys[k] = key;
+        equal |= k > 0 && keys[k - 1] == key;
         moves += i - k;
         if (moves > SHORT_RUN * num) {
             qsort(keys, num, sizeof *keys, compare_keys);
-            return;
+            return true; /* perhaps */
         }
     }
+    return equal;
 }
 
 /* The second and later spikes of a neuron in one step move on, each to the next free one. */
 static void spread_keys(rv_binner *b)
 {
     size_t num = 0;
-    bool moved = false;
     b->stamp++;
     for (size_t i = 0; i < b->num; i++) {
         uint64_t *taken = &b->occupied[rv_binned_id(b->keys[i])];
         uint32_t step = rv_binned_step(b->keys[i]);
-        if (*taken >> 32 == b->stamp && (uint32_t)*taken > step) {
+        if (*taken >> 32 == b->stamp && (uint32_t)*taken > step)
             step = (uint32_t)*taken;
-            moved = true;
-        }
-        if (step >= b->num_steps) {
-            b->left_out++;
+        if (step >= b->num_steps)
             continue;
-        }
         *taken = (uint64_t)b->stamp << 32 | (step + 1);
         b->keys[num++] = (uint64_t)step << 32 | rv_binned_id(b->keys[i]);
     }
     b->num = num;
-    if (moved)
-        sort_keys(b->keys, num);
+    sort_keys(b->keys, num);
+}
+
+/* The step of a time, or num_steps beyond the end: the first t with t dt >= time, but for rounding. */
+static inline uint32_t step_of(const rv_binner *b, float time)
+{
+    const double x = (double)time / b->dt, y = x - 1e-4 - x * (double)FLT_EPSILON;
+    if (!(y <= (double)b->num_steps - 1))
+        return b->num_steps;
+    const int32_t whole = (int32_t)y; /* towards 0 */
+    return (uint32_t)(whole + ((double)whole < y));
 }
 
 static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const uint32_t *ids32, size_t n)
@@ -79,18 +89,28 @@ static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const ui
     const int error = rv_grow(b->context, &b->keys, &b->capacity, n, sizeof *b->keys, "binned spikes");
     if (error)
         return error;
-    b->num = b->left_out = 0;
+    size_t num = 0;
     for (size_t i = 0; i < n; i++) {
-        const double x = (double)times[i] / b->dt;
-        const double step = ceil(x - 1e-4 - x * (double)FLT_EPSILON);
-        if (step >= (double)b->num_steps)
-            b->left_out++;
-        else
-            b->keys[b->num++] = (uint64_t)(step > 0 ? step : 0) << 32 | (ids16 ? ids16[i] : ids32[i]);
+        const uint32_t step = step_of(b, times[i]);
+        b->keys[num] = (uint64_t)step << 32 | (ids16 ? ids16[i] : ids32[i]);
+        num += step < b->num_steps;
     }
-    sort_keys(b->keys, b->num);
-    spread_keys(b);
+    b->num = num;
+    if (sort_keys(b->keys, num))
+        spread_keys(b);
     return RV_OK;
+}
+
+size_t rv_binner_count_late(const rv_binner *binner, const rv_spikes *spikes, size_t example)
+{
+    const float *times;
+    const uint16_t *ids16;
+    const uint32_t *ids32;
+    size_t n, late = 0;
+    rv_spikes_view(spikes, example, &times, &ids16, &ids32, &n);
+    while (late < n && step_of(binner, times[n - 1 - late]) >= binner->num_steps)
+        late++;
+    return late;
 }
 
 int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example)

@@ -1,4 +1,4 @@
-/* Where examples come from: data checked against the network, and binned to timesteps. */
+/* Where examples come from: data checked against the network, and binned to timesteps as a worker takes them. */
 #include <math.h>
 #include <string.h>
 
@@ -122,56 +122,36 @@ static int check_ports(rv_feed *feed, const rv_data *data)
     return feed->num_inputs ? RV_OK : rv_fail(context, RV_ERR_DATA, "the data have no inputs");
 }
 
-/* ---- binning ---- */
+/* ---- set-up ---- */
 
-static void put(void *array, bool wide, size_t i, uint32_t x)
+static void warn_of_late_spikes(const rv_feed *feed, const rv_feed_input *input)
 {
-    if (wide)
-        ((uint32_t *)array)[i] = x;
-    else
-        ((uint16_t *)array)[i] = (uint16_t)x;
-}
-
-static uint32_t get(const void *array, bool wide, size_t i)
-{
-    return wide ? ((const uint32_t *)array)[i] : ((const uint16_t *)array)[i];
-}
-
-static int bin_input(rv_feed *feed, rv_feed_input *input)
-{
-    rv_compiled_network *model = feed->model;
-    rv_binned *b = &input->binned;
-    rv_binner binner;
-    size_t total = 0, capacity = 0;
-    uint64_t left_out = 0;
-    for (size_t i = 0; i < feed->num_examples; i++)
+    const rv_compiled_network *model = feed->model;
+    const double end = model->num_steps * model->dt;
+    size_t late = 0, total = 0;
+    if (rv_spikes_latest_time(input->spikes) <= end - model->dt)
+        return;
+    for (size_t i = 0; i < feed->num_examples; i++) {
+        late += rv_binner_count_late(&feed->binners[0], input->spikes, i);
         total += rv_spikes_count(input->spikes, i);
-    b->wide_steps = model->num_steps > UINT16_MAX + 1U;
-    b->wide_ids = input->population->size > UINT16_MAX + 1U;
-    int error = rv_binner_create(&binner, model->context, input->population->size, model->num_steps, model->dt);
-    if (error)
-        return error;
-    b->offset = rv_alloc(model->context, feed->num_examples + 1, sizeof *b->offset, "offsets of binned spikes");
-    b->steps = rv_alloc(model->context, total, b->wide_steps ? 4 : 2, "binned spikes");
-    b->ids = rv_alloc(model->context, total, b->wide_ids ? 4 : 2, "binned spikes");
-    if (!b->offset || !b->steps || !b->ids)
-        error = RV_ERR_MEMORY;
-    for (size_t i = 0; !error && i < feed->num_examples; i++) {
-        error = rv_binner_run(&binner, input->spikes, i);
-        for (size_t k = 0; !error && k < binner.num; k++) {
-            put(b->steps, b->wide_steps, capacity + k, rv_binned_step(binner.keys[k]));
-            put(b->ids, b->wide_ids, capacity + k, rv_binned_id(binner.keys[k]));
-        }
-        left_out += binner.left_out;
-        capacity += binner.num;
-        if (!error)
-            b->offset[i + 1] = capacity;
     }
-    rv_binner_clear(&binner);
-    if (!error && left_out)
+    if (late)
         rv_log(model->context, RV_LOG_WARNING,
-               "input '%s': %llu of %zu spikes come later than example_timesteps = %u and are left out",
-               input->population->name, (unsigned long long)left_out, total, model->num_steps);
+               "input '%s': %zu of %zu spikes come later than the example's end at %g ms and are left out",
+               input->population->name, late, total, end);
+}
+
+static int make_binners(rv_feed *feed)
+{
+    rv_context *context = feed->model->context;
+    size_t largest = 0;
+    for (int i = 0; i < feed->num_inputs; i++)
+        if (!feed->inputs[i].example_size && feed->inputs[i].population->size > largest)
+            largest = feed->inputs[i].population->size;
+    feed->binners = rv_alloc(context, (size_t)context->num_threads, sizeof *feed->binners, "binning");
+    int error = feed->binners ? RV_OK : RV_ERR_MEMORY;
+    for (int i = 0; !error && i < context->num_threads; i++)
+        error = rv_binner_create(&feed->binners[i], context, largest, feed->model->num_steps, feed->model->dt);
     return error;
 }
 
@@ -186,12 +166,13 @@ int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *dat
     feed->next_batch = data->next_batch;
     feed->next_batch_user = data->next_batch_user;
     int error = check_ports(feed, data);
-    if (!error && !feed->next_batch) {
+    if (!error && !feed->next_batch)
         error = check_data(feed, labels_required);
-        for (int i = 0; !error && i < feed->num_inputs; i++)
-            if (!feed->inputs[i].example_size)
-                error = bin_input(feed, &feed->inputs[i]);
-    }
+    if (!error)
+        error = make_binners(feed);
+    for (int i = 0; !error && !feed->next_batch && i < feed->num_inputs; i++)
+        if (!feed->inputs[i].example_size)
+            warn_of_late_spikes(feed, &feed->inputs[i]);
     if (error) {
         rv_feed_free(feed);
         return error;
@@ -204,11 +185,9 @@ void rv_feed_free(rv_feed *feed)
 {
     if (!feed)
         return;
-    for (int i = 0; i < feed->num_inputs; i++) {
-        rv_free(feed->inputs[i].binned.offset);
-        rv_free(feed->inputs[i].binned.steps);
-        rv_free(feed->inputs[i].binned.ids);
-    }
+    for (int i = 0; feed->binners && i < feed->model->context->num_threads; i++)
+        rv_binner_clear(&feed->binners[i]);
+    rv_free(feed->binners);
     rv_free(feed);
 }
 
@@ -245,26 +224,6 @@ int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_req
 
 /* ---- loading ---- */
 
-/* steps ascending; ids in order */
-static int load_binned(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_binned *b,
-                       size_t index)
-{
-    const size_t begin = b->offset[index], num = b->offset[index + 1] - begin;
-    const int error = rv_tape_reserve(engine, p, tape, 0, num + 1);
-    if (error)
-        return error;
-    for (size_t k = 0; k < num; k++)
-        tape->ids[k] = get(b->ids, b->wide_ids, begin + k);
-    uint32_t k = 0;
-    for (uint32_t t = 0; t < engine->model->num_steps; t++) {
-        tape->offset[t] = k;
-        while (k < num && get(b->steps, b->wide_steps, begin + k) == t)
-            k++;
-    }
-    tape->offset[engine->model->num_steps] = k;
-    return RV_OK;
-}
-
 static int load_keys(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_binner *binner)
 {
     const int error = rv_tape_reserve(engine, p, tape, 0, binner->num + 1);
@@ -278,58 +237,34 @@ static int load_keys(const rv_engine *engine, const rv_plan_population *p, rv_ta
     return error;
 }
 
-/* Spikes binned as they are needed: an iterator's, or transformed ones. */
-static int load_unbinned(const rv_feed *feed, const rv_engine *engine, const rv_feed_input *input,
-                         const rv_plan_population *p, rv_example *example)
-{
-    rv_context *context = feed->model->context;
-    rv_binner binner;
-    int error = rv_binner_create(&binner, context, p->n, feed->model->num_steps, feed->model->dt);
-    if (!error && !feed->transform)
-        error = rv_binner_run(&binner, input->spikes, example->index);
-    if (!error && feed->transform) {
-        uint32_t random[4];
-        rv_random(rv_context_seed(context), RV_RANDOM_TRANSFORM, rv_population_object(input->population),
-                  example->epoch, example->index, random);
-        error = rv_binner_run_transformed(&binner, input->spikes, example->index, feed->transform_capacity,
-                                          feed->transform, feed->transform_user, input->population, example->epoch,
-                                          random);
-    }
-    if (!error)
-        error = load_keys(engine, p, &example->tapes[input->population->index], &binner);
-    rv_binner_clear(&binner);
-    return error;
-}
-
-static int load_input(const rv_feed *feed, const rv_engine *engine, const rv_feed_input *input, rv_example *example)
+static int load_spikes(const rv_feed *feed, const rv_engine *engine, const rv_feed_input *input, rv_example *example,
+                       rv_binner *binner)
 {
     const uint32_t population = input->population->index;
-    const rv_plan_population *p = &feed->model->populations[population];
-    if (input->example_size) {
-        example->values[population] = input->values + example->index * input->example_size;
-        return RV_OK;
+    int error;
+    if (feed->transform) {
+        uint32_t random[4];
+        rv_random(rv_context_seed(feed->model->context), RV_RANDOM_TRANSFORM, rv_population_object(input->population),
+                  example->epoch, example->index, random);
+        error = rv_binner_run_transformed(binner, input->spikes, example->index, feed->transform_capacity,
+                                          feed->transform, feed->transform_user, input->population, example->epoch,
+                                          random);
+    } else {
+        error = rv_binner_run(binner, input->spikes, example->index);
     }
-    if (feed->transform || feed->next_batch)
-        return load_unbinned(feed, engine, input, p, example);
-    return load_binned(engine, p, &example->tapes[population], &input->binned, example->index);
+    return error ? error
+                 : load_keys(engine, &feed->model->populations[population], &example->tapes[population], binner);
 }
 
-int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example)
+int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example, int worker)
 {
     int error = RV_OK;
-    for (int i = 0; !error && i < feed->num_inputs; i++)
-        error = load_input(feed, engine, &feed->inputs[i], example);
-    return error;
-}
-
-size_t rv_feed_memory(const rv_feed *feed)
-{
-    size_t bytes = sizeof *feed;
-    for (int i = 0; i < feed->num_inputs; i++) {
-        const rv_binned *b = &feed->inputs[i].binned;
-        if (b->offset)
-            bytes += (feed->num_examples + 1) * sizeof *b->offset +
-                     b->offset[feed->num_examples] * ((b->wide_steps ? 4U : 2U) + (b->wide_ids ? 4U : 2U));
+    for (int i = 0; !error && i < feed->num_inputs; i++) {
+        const rv_feed_input *input = &feed->inputs[i];
+        if (input->example_size)
+            example->values[input->population->index] = input->values + example->index * input->example_size;
+        else
+            error = load_spikes(feed, engine, input, example, &feed->binners[worker]);
     }
-    return bytes;
+    return error;
 }

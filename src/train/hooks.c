@@ -3,20 +3,20 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "comm/communicator.h"
 #include "train/run.h"
 
-static const char *name_of(const rv_callback *callback)
+const char *rv_callback_name(const rv_callback *callback)
 {
     return callback->name ? callback->name : "Callback";
 }
 
-/* A hook that failed without saying why. */
-static int explain(rv_run *run, const rv_callback *callback, const char *hook, int code)
+int rv_callback_explain(rv_run *run, const rv_callback *callback, const char *hook, int code)
 {
     if (code < 0 && !rv_last_error(run->context)[0])
-        rv_fail(run->context, code, "callback %s: %s failed with code %d", name_of(callback), hook, code);
+        rv_fail(run->context, code, "callback %s: %s failed with code %d", rv_callback_name(callback), hook, code);
     return code;
 }
 
@@ -26,11 +26,13 @@ static int set_up(rv_run *run, rv_hooks *hooks, size_t i)
     if (callback->create) {
         const int error = callback->create(&callback->user, callback, run->context);
         if (error)
-            return explain(run, callback, "create", error < 0 ? error : RV_ERR_CALLBACK);
+            return rv_callback_explain(run, callback, "create", error < 0 ? error : RV_ERR_CALLBACK);
     }
     hooks->created[i] = true;
+    run->setting_up = rv_callback_name(callback);
     const int error = callback->set_params ? callback->set_params(callback->user, run) : RV_OK;
-    return error < 0 ? explain(run, callback, "set_params", error) : RV_OK;
+    run->setting_up = NULL;
+    return error < 0 ? rv_callback_explain(run, callback, "set_params", error) : RV_OK;
 }
 
 static int set_first(rv_run *run, rv_hooks *hooks, size_t i)
@@ -39,10 +41,10 @@ static int set_first(rv_run *run, rv_hooks *hooks, size_t i)
     if (!callback->set_first)
         return RV_OK;
     for (size_t k = 0; k < i; k++)
-        if (hooks->callbacks[k].set_first && !strcmp(name_of(&hooks->callbacks[k]), name_of(callback)))
+        if (hooks->callbacks[k].set_first && !strcmp(rv_callback_name(&hooks->callbacks[k]), rv_callback_name(callback)))
             return RV_OK;
     const int error = callback->set_first(callback->user);
-    return error < 0 ? explain(run, callback, "set_first", error) : RV_OK;
+    return error < 0 ? rv_callback_explain(run, callback, "set_first", error) : RV_OK;
 }
 
 /* The key under which callback i returns its data, "" if it returns none; into text where it is the index. */
@@ -57,7 +59,7 @@ static int key_of(rv_run *run, const rv_hooks *hooks, size_t i, char text[24], c
     }
     const int error = callback->get_data(callback->user, key, &entries);
     if (error < 0)
-        return explain(run, callback, "get_data", error);
+        return rv_callback_explain(run, callback, "get_data", error);
     if (!*key) {
         snprintf(text, 24, "%zu", i);
         *key = text;
@@ -124,6 +126,7 @@ static const char *const hook_name[] = {
     [RV_ON_EPOCH_BEGIN] = "on_epoch_begin",       [RV_ON_EPOCH_END] = "on_epoch_end",
     [RV_ON_BATCH_BEGIN] = "on_batch_begin",       [RV_ON_BATCH_END] = "on_batch_end",
     [RV_ON_TIMESTEP_BEGIN] = "on_timestep_begin", [RV_ON_TIMESTEP_END] = "on_timestep_end",
+    [RV_ON_STOP] = "on_stop",
 };
 
 static int call(const rv_callback *c, rv_event event, size_t number, const rv_metrics *metrics)
@@ -149,12 +152,13 @@ static int call(const rv_callback *c, rv_event event, size_t number, const rv_me
         return c->on_timestep_begin ? c->on_timestep_begin(c->user, number) : 0;
     case RV_ON_TIMESTEP_END:
         return c->on_timestep_end ? c->on_timestep_end(c->user, number) : 0;
+    case RV_ON_STOP:
+        return c->on_stop ? c->on_stop(c->user) : 0;
     }
     return 0;
 }
 
-/* All ranks go on, stop or fail together. A stop that was asked for at any time counts from here on. */
-static int agree(rv_run *run, int error)
+int rv_run_agree(rv_run *run, int error)
 {
     const bool stop = atomic_load(&run->stop) || (run->parent && atomic_load(&run->parent->stop));
     int worst = error, stopping = stop;
@@ -171,14 +175,18 @@ int rv_hooks_call(rv_run *run, rv_event event, size_t number)
     /* the validation's metrics belong to the epoch, not to its batches */
     const bool whole = event == RV_ON_EPOCH_END || event == RV_ON_TRAIN_END || event == RV_ON_TEST_END;
     const rv_metrics metrics = {whole ? run->scores.num_all : run->scores.num_own, run->scores.items};
+    const bool timed = run->measured;
+    const double start = timed ? rv_clock_seconds() : 0;
     int error = RV_OK;
     for (size_t i = 0; !error && i < run->hooks.num; i++) {
         const rv_callback *callback = &run->hooks.callbacks[i];
         const int code = call(callback, event, number, &metrics);
         if (code < 0)
-            error = explain(run, callback, hook_name[event], code);
+            error = rv_callback_explain(run, callback, hook_name[event], code);
         if (code > 0)
             atomic_store(&run->stop, true);
     }
-    return agree(run, error);
+    if (timed)
+        run->times.callbacks += rv_clock_seconds() - start;
+    return rv_run_agree(run, error);
 }

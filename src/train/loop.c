@@ -3,16 +3,17 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/philox.h"
 #include "train/run.h"
 
 /* ---- a batch ---- */
 
-static int load(void *user, rv_example *example)
+static int load(void *user, rv_example *example, int worker)
 {
     const rv_run *run = user;
-    return rv_feed_load(run->feed, run->engine, example);
+    return rv_feed_load(run->feed, run->engine, example, worker);
 }
 
 static int collect(void *user, rv_example *example)
@@ -57,9 +58,11 @@ static int keep_predictions(rv_run *run)
 static int next_batch(rv_run *run)
 {
     if (run->feed->next_batch) {
+        const double start = run->measured ? rv_clock_seconds() : 0;
         run->batch_first = run->batch > 0 ? run->batch_first + run->batch_count : 0;
         const int got = rv_feed_next(run->feed, run->batch, run->model->batch_size, run->kind != RV_RUN_PREDICT);
         run->batch_count = got > 0 ? run->feed->num_examples : 0;
+        run->times.data += run->measured ? rv_clock_seconds() - start : 0;
         return got;
     }
     run->batch_first = run->batch * run->model->batch_size;
@@ -75,6 +78,7 @@ static int run_batch(rv_run *run)
     if (error)
         return error;
     rv_probes_begin(run);
+    rv_times_begin_batch(run);
     error = rv_engine_run(run->engine, &(rv_batch){
                                            .num = run->batch_count,
                                            .load = load,
@@ -82,6 +86,7 @@ static int run_batch(rv_run *run)
                                            .timestep = run->engine->lockstep ? timestep : NULL,
                                            .user = run,
                                        });
+    rv_times_end_batch(run);
     if (error)
         return error;
     rv_scores_add(run);
@@ -90,7 +95,9 @@ static int run_batch(rv_run *run)
         error = rv_engine_share_readouts(run->engine, run->batch_count);
     if (!error && run->predictions)
         error = keep_predictions(run);
-    return error ? error : rv_hooks_call(run, RV_ON_BATCH_END, run->batch);
+    if (!error)
+        error = rv_hooks_call(run, RV_ON_BATCH_END, run->batch);
+    return error ? error : rv_quantities_share(run);
 }
 
 /* ---- an epoch ---- */
@@ -100,38 +107,82 @@ static bool is_stopped(const rv_run *run)
     return run->stopping;
 }
 
-static int run_batches(rv_run *run, rv_run *stopper)
+/* Between batches and epochs: callbacks hear that the run will end early, and checkpoints are made. A stop that is
+ * heard of while they are made may ask for more. */
+static int settle(rv_run *run, size_t epoch, size_t batch)
 {
-    rv_scores_reset(&run->scores);
-    for (run->batch = 0; !is_stopped(stopper) && !is_stopped(run); run->batch++) {
+    int error = RV_OK;
+    run->position = (rv_position){epoch, batch};
+    do {
+        const bool tell = run->stopping && !run->told_stop;
+        run->told_stop |= tell;
+        error = tell ? rv_hooks_call(run, RV_ON_STOP, 0) : RV_OK;
+        if (tell && !error && run->validation)
+            error = rv_hooks_call(run->validation, RV_ON_STOP, 0);
+        if (!error)
+            error = rv_run_make_saves(run);
+    } while (!error && run->stopping && !run->told_stop);
+    return error;
+}
+
+/* Batches that were done before the run was resumed: an iterator is asked for them, and they are dropped. */
+static int skip_batches(rv_run *run, size_t num)
+{
+    for (run->batch = 0; run->feed->next_batch && run->batch < num; run->batch++) {
+        const int got = next_batch(run);
+        if (got <= 0)
+            return got < 0 ? got
+                           : rv_fail(run->context, RV_ERR_CHECKPOINT,
+                                     "resume: %zu batches of epoch %zu were done, the iterator has only %zu", num,
+                                     run->epoch, run->batch);
+    }
+    run->batch = num;
+    return RV_OK;
+}
+
+/* From batch `first` on; > 0 = in an epoch that had begun before the run was resumed. */
+static int run_batches(rv_run *run, size_t first)
+{
+    const bool learns = run->kind == RV_RUN_TRAIN;
+    int error = skip_batches(run, first);
+    if (first == 0)
+        rv_scores_reset(&run->scores);
+    for (; !error && !is_stopped(run) && !(run->parent && is_stopped(run->parent)); run->batch++) {
         const int got = next_batch(run);
         if (got <= 0)
             return got;
-        const int error = run_batch(run);
-        if (error)
-            return error;
+        error = run_batch(run);
+        if (!error && learns)
+            error = settle(run, run->epoch, run->batch + 1);
     }
-    return RV_OK;
+    return error;
 }
 
 /* The validation's part of an epoch; its metrics join the epoch's. */
 static int validate(rv_run *run)
 {
     rv_run *validation = run->validation;
+    const double start = run->measured ? rv_clock_seconds() : 0;
     validation->epoch = run->epoch;
     int error = rv_hooks_call(validation, RV_ON_EPOCH_BEGIN, run->epoch);
     if (!error)
-        error = run_batches(validation, run);
+        error = run_batches(validation, 0);
+    if (run->measured)
+        run->times.validation += rv_clock_seconds() - start;
+    if (!error && is_stopped(validation)) {
+        /* a checkpoint says that the epoch's batches are done, but not its validation */
+        rv_run_stop(run);
+        run->stopping = true;
+        error = settle(run, run->epoch, run->batch);
+    }
     if (!error)
         error = rv_hooks_call(validation, RV_ON_EPOCH_END, run->epoch);
-    for (size_t i = 0; i < validation->scores.num_own; i++)
+    for (size_t i = 0; i < validation->scores.num_all; i++)
         run->scores.items[run->scores.num_own + i].value = validation->scores.items[i].value;
-    if (is_stopped(validation))
-        rv_run_stop(run);
     return error;
 }
 
-static int run_epoch(rv_run *run, rv_result *result)
+static int run_epoch(rv_run *run, size_t first_batch)
 {
     int error = RV_OK;
     if (run->shuffle) {
@@ -139,39 +190,47 @@ static int run_epoch(rv_run *run, rv_result *result)
         for (size_t i = 0; i < run->num_members; i++)
             run->order[i] = run->members[run->order[i]];
     }
-    error = rv_hooks_call(run, RV_ON_EPOCH_BEGIN, run->epoch);
+    if (first_batch == 0)
+        error = rv_hooks_call(run, RV_ON_EPOCH_BEGIN, run->epoch);
     if (!error)
-        error = run_batches(run, run);
+        error = run_batches(run, first_batch);
+    if (!error && !is_stopped(run)) /* else it is resumed with what has gathered so far */
+        rv_gradient_flush(run->engine);
     if (!error && run->validation && !is_stopped(run))
         error = validate(run);
     if (!error)
         error = rv_hooks_call(run, RV_ON_EPOCH_END, run->epoch);
-    return error ? error : rv_result_add_epoch(result, &run->scores);
+    if (!error)
+        error = rv_history_add(&run->history, &run->scores);
+    return error ? error : settle(run, run->epoch + 1, 0);
 }
 
 /* ---- a run ---- */
 
-static int train(rv_run *run, rv_result *result)
+static int train(rv_run *run)
 {
+    const size_t first = run->position.epoch, end = run->start_epoch + run->num_epochs;
     int error = rv_hooks_call(run, RV_ON_TRAIN_BEGIN, 0);
     if (!error && run->validation)
         error = rv_hooks_call(run->validation, RV_ON_TEST_BEGIN, 0);
-    for (size_t i = 0; !error && i < run->num_epochs && !is_stopped(run); i++) {
-        run->epoch = run->start_epoch + i;
-        error = run_epoch(run, result);
+    for (size_t epoch = first; !error && epoch < end && !is_stopped(run); epoch++) {
+        run->epoch = epoch;
+        error = run_epoch(run, epoch == first ? run->start_batch : 0);
     }
     if (!error && run->validation)
         error = rv_hooks_call(run->validation, RV_ON_TEST_END, 0);
-    return error ? error : rv_hooks_call(run, RV_ON_TRAIN_END, 0);
+    if (!error)
+        error = rv_hooks_call(run, RV_ON_TRAIN_END, 0);
+    return error ? error : rv_run_make_saves(run);
 }
 
-static int test(rv_run *run, rv_result *result)
+static int test(rv_run *run)
 {
     int error = rv_hooks_call(run, RV_ON_TEST_BEGIN, 0);
     if (!error)
-        error = run_batches(run, run);
+        error = run_batches(run, 0);
     if (!error)
-        error = rv_result_add_epoch(result, &run->scores);
+        error = rv_history_add(&run->history, &run->scores);
     return error ? error : rv_hooks_call(run, RV_ON_TEST_END, 0);
 }
 
@@ -184,7 +243,8 @@ int rv_run_execute(rv_result **out, rv_run *run)
     int error = rv_result_create(out, run);
     if (error)
         return error;
-    error = run->kind == RV_RUN_TRAIN ? train(run, *out) : test(run, *out);
+    run->started = run->measured ? rv_clock_seconds() : 0;
+    error = run->kind == RV_RUN_TRAIN ? train(run) : test(run);
     const int failed = rv_result_finish(*out, run);
     return error ? error : failed;
 }

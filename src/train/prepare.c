@@ -62,6 +62,10 @@ static int finish(rv_run *run, const rv_callback *callbacks, size_t num_callback
     int error = rv_scores_create(run);
     if (!error)
         error = rv_hooks_create(&run->hooks, run, callbacks, num_callbacks);
+    if (!error)
+        error = rv_quantities_settle(run);
+    if (!error)
+        error = rv_history_create(&run->history, run);
     return error ? error : rv_probes_allocate(run);
 }
 
@@ -70,7 +74,7 @@ static int finish(rv_run *run, const rv_callback *callbacks, size_t num_callback
 static int check_training(const rv_compiled_network *model, const rv_train_desc *desc)
 {
     rv_context *context = model->context;
-    if (model->compiler == RV_COMPILER_INFERENCE)
+    if (!model->rule)
         return rv_fail(context, RV_ERR_STATE, "train: the network was compiled for inference");
     if (desc->num_epochs < 1)
         return rv_fail(context, RV_ERR_VALUE, "train: num_epochs must be >= 1, got 0");
@@ -147,7 +151,10 @@ static int create_training(rv_run *run, const rv_train_desc *desc)
     size_t held_out = 0;
     int error = RV_OK;
     run->num_epochs = desc->num_epochs;
-    run->start_epoch = desc->start_epoch;
+    run->start_epoch = run->epoch = desc->start_epoch;
+    run->position.epoch = desc->start_epoch;
+    run->resume_folder = desc->resume_from;
+    run->resume_key = desc->resume_key;
     run->shuffle = desc->shuffle != RV_OFF && !run->feed->next_batch;
     if (!run->feed->next_batch) {
         if (!run->feed->num_examples)
@@ -161,7 +168,9 @@ static int create_training(rv_run *run, const rv_train_desc *desc)
     if (!error && (held_out || desc->validation.inputs[0].population))
         error = create_validation(run, desc, all, held_out);
     rv_free(all);
-    return error ? error : finish(run, desc->callbacks, desc->num_callbacks);
+    if (!error)
+        error = finish(run, desc->callbacks, desc->num_callbacks);
+    return error ? error : rv_run_load(run);
 }
 
 static int done(rv_run **out, int error)
@@ -206,6 +215,9 @@ void rv_run_free(rv_run *run)
     rv_hooks_clear(&run->hooks);
     rv_probes_free(run);
     rv_scores_clear(&run->scores);
+    rv_history_clear(&run->history);
+    rv_quantities_free(run);
+    rv_run_forget_saves(run);
     rv_run_free(run->validation);
     rv_engine_free(run->engine);
     if (run->owns_feed)
@@ -299,7 +311,7 @@ void rv_run_stop(rv_run *run)
 
 size_t rv_run_memory_fixed(const rv_run *run)
 {
-    return rv_engine_memory(run->engine) + rv_probes_memory(run) + (run->owns_feed ? rv_feed_memory(run->feed) : 0) +
+    return rv_engine_memory(run->engine) + rv_probes_memory(run) +
            2 * run->num_members * sizeof(uint32_t) + (run->validation ? rv_run_memory_fixed(run->validation) : 0);
 }
 

@@ -155,6 +155,30 @@ static bool find_adjoint(const rv_run *run, const rv_plan_population *p, const c
     return true;
 }
 
+/* e-prop's: Psi and FAvg of hidden neurons, E of them and of outputs while learning, Softmax of outputs always. */
+static bool find_eprop(const rv_run *run, const rv_plan_population *p, const char *name, rv_tap *tap)
+{
+    const bool hidden = !p->readout;
+    if (run->model->compiler != RV_COMPILER_EPROP || p->model->is_input)
+        return false;
+    if (!hidden && !strcmp(name, "Softmax")) {
+        *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = p->eprop.softmax};
+        return true;
+    }
+    if (!run->engine->learn)
+        return false;
+    if (hidden && (!strcmp(name, "Psi") || !strcmp(name, "FAvg"))) {
+        *tap = (rv_tap){.kind = RV_TAP_RECORD, .offset = name[0] == 'P' ? p->eprop.psi : p->eprop.f_avg};
+        return true;
+    }
+    if (strcmp(name, "E"))
+        return false;
+    *tap = !hidden                        ? (rv_tap){.kind = RV_TAP_RECORD, .offset = p->eprop.error}
+           : p->eprop.signal != RV_NONE ? (rv_tap){.kind = RV_TAP_STATE, .offset = p->eprop.signal}
+                                        : (rv_tap){.kind = RV_TAP_SIGNAL};
+    return true;
+}
+
 /* ", name" at the end of text[size], without the comma where it is the first */
 static void append(char *text, size_t size, const char *name)
 {
@@ -176,13 +200,15 @@ static int fail_unknown(rv_run *run, const rv_plan_population *p, const char *na
         append(known, sizeof known, p->model->params[i].name);
     if (run->engine->learn && p->adjoint)
         append(known, sizeof known, "LambdaV, LambdaI");
+    if (run->model->compiler == RV_COMPILER_EPROP && !p->model->is_input)
+        append(known, sizeof known, p->readout ? "Softmax" : "E, Psi, FAvg (when learning)");
     return rv_fail(run->context, RV_ERR_NAME, "population '%s' has no variable '%s', expected one of: %s",
                    p->population->name, name, known);
 }
 
 static int find_variable(rv_run *run, const rv_plan_population *p, const char *name, rv_tap *tap)
 {
-    if (find_state(p, name, tap) || find_adjoint(run, p, name, tap))
+    if (find_state(p, name, tap) || find_adjoint(run, p, name, tap) || find_eprop(run, p, name, tap))
         return RV_OK;
     if (p->num_groups && !strcmp(name, "Isyn")) {
         *tap = (rv_tap){.kind = RV_TAP_ISYN};
@@ -302,12 +328,17 @@ static int collect_spikes(rv_probe *probe, const rv_example *example)
     if (error)
         return error;
     size_t kept = 0;
-    for (uint32_t t = 0; t < model->num_steps; t++)
-        for (uint32_t k = tape->offset[t]; k < tape->offset[t + 1]; k++)
-            if (!probe->column || probe->column[tape->ids[k]] >= 0) {
+    for (uint32_t t = 0; t < model->num_steps; t++) {
+        const uint32_t end = tape->offset[t + 1], negative = tape->negative ? tape->negative[t] : end;
+        uint32_t k = tape->offset[t], l = negative;
+        while (k < negative || l < end) { /* spikes of both signs, by id */
+            const uint32_t id = tape->ids[l == end || (k < negative && tape->ids[k] < tape->ids[l]) ? k++ : l++];
+            if (!probe->column || probe->column[id] >= 0) {
                 probe->times[e][kept] = t * model->dt;
-                probe->ids[e][kept++] = (int32_t)tape->ids[k];
+                probe->ids[e][kept++] = (int32_t)id;
             }
+        }
+    }
     probe->entries[e].num = kept;
     return RV_OK;
 }

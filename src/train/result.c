@@ -23,10 +23,7 @@ typedef struct record_list {
 struct rv_result {
     rv_context *context;
     rv_network *network; /* names of outputs are its */
-    rv_metrics *history; /* (num_epochs) */
-    size_t num_epochs, max_epochs;
-    size_t num_metrics;
-    char (*names)[80]; /* (num_metrics) */
+    rv_history history;
     rv_metrics empty;
     bool stopped;
     record_list recorded, validation;
@@ -43,41 +40,6 @@ int rv_result_create(rv_result **out, rv_run *run)
         return RV_ERR_MEMORY;
     result->context = run->context;
     result->network = rv_network_retain(run->model->network);
-    result->num_metrics = run->scores.num_all;
-    result->names = rv_alloc(run->context, result->num_metrics, sizeof *result->names, "history");
-    for (size_t i = 0; result->names && i < result->num_metrics; i++)
-        snprintf(result->names[i], sizeof result->names[i], "%s", run->scores.items[i].name);
-    return result->names ? RV_OK : RV_ERR_MEMORY;
-}
-
-/* Items and the sums they point to, in one piece that rv_free frees. */
-static rv_metric_value *copy_items(rv_result *result, const rv_scores *scores)
-{
-    size_t num_sums = 0;
-    for (size_t i = 0; i < result->num_metrics; i++)
-        num_sums += scores->items[i].num_sums;
-    const size_t head = result->num_metrics * sizeof(rv_metric_value);
-    rv_metric_value *items = rv_alloc(result->context, head + num_sums * sizeof(double), 1, "history");
-    double *sums = items ? (double *)(items + result->num_metrics) : NULL;
-    for (size_t i = 0; items && i < result->num_metrics; i++) {
-        items[i] = scores->items[i];
-        items[i].name = result->names[i];
-        if (!items[i].sums)
-            continue;
-        items[i].sums = memcpy(sums, scores->items[i].sums, items[i].num_sums * sizeof *sums);
-        sums += items[i].num_sums;
-    }
-    return items;
-}
-
-int rv_result_add_epoch(rv_result *result, const rv_scores *scores)
-{
-    const int error = rv_grow(result->context, &result->history, &result->max_epochs, result->num_epochs + 1,
-                              sizeof *result->history, "history");
-    rv_metric_value *items = error ? NULL : copy_items(result, scores);
-    if (!items)
-        return RV_ERR_MEMORY;
-    result->history[result->num_epochs++] = (rv_metrics){result->num_metrics, items};
     return RV_OK;
 }
 
@@ -115,6 +77,8 @@ static int ask(rv_result *result, record_list *records, rv_run *run)
 int rv_result_finish(rv_result *result, rv_run *run)
 {
     result->stopped = atomic_load(&run->stop);
+    result->history = run->history;
+    run->history = (rv_history){0};
     for (int o = 0; run->predictions && o < run->engine->num_targets; o++) {
         result->predictions[o] = run->predictions[o];
         result->outputs[o] = run->feed->outputs[o].population;
@@ -141,34 +105,27 @@ void rv_result_free(rv_result *result)
         return;
     clear_records(&result->recorded);
     clear_records(&result->validation);
-    for (size_t i = 0; i < result->num_epochs; i++) {
-        union {
-            const rv_metric_value *constant;
-            void *memory;
-        } items = {result->history[i].items};
-        rv_free(items.memory);
-    }
+    rv_history_clear(&result->history);
     for (int o = 0; o < RV_MAX_PORTS; o++)
         rv_free(result->predictions[o]);
-    rv_free(result->history);
-    rv_free(result->names);
     rv_network_free(result->network);
     rv_free(result);
 }
 
 size_t rv_result_num_epochs(const rv_result *result)
 {
-    return result->num_epochs;
+    return result->history.num_epochs;
 }
 
 const rv_metrics *rv_result_history(const rv_result *result, size_t epoch)
 {
-    return epoch < result->num_epochs ? &result->history[epoch] : NULL;
+    return epoch < result->history.num_epochs ? &result->history.epochs[epoch] : NULL;
 }
 
 const rv_metrics *rv_result_metrics(const rv_result *result)
 {
-    return result->num_epochs ? &result->history[result->num_epochs - 1] : &result->empty;
+    const rv_history *history = &result->history;
+    return history->num_epochs ? &history->epochs[history->num_epochs - 1] : &result->empty;
 }
 
 bool rv_result_stopped(const rv_result *result)

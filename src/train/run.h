@@ -7,15 +7,9 @@
 #include <ranvier/train.h>
 
 #include "engine/engine.h"
+#include "train/bin.h"
 
 /* ---- feed: where examples come from ------------------------------------------------------------------------------ */
-
-/* Spikes of one input, binned to timesteps: 16 or 32 bits each for step and neuron. */
-typedef struct rv_binned {
-    uint64_t *offset; /* (num_examples + 1) */
-    void *steps, *ids;
-    bool wide_steps, wide_ids; /* 32 bits */
-} rv_binned;
 
 typedef struct rv_feed_input {
     const rv_population *population;
@@ -23,7 +17,6 @@ typedef struct rv_feed_input {
     const float *values;     /* (num_examples, example_size) */
     size_t num_values;
     size_t example_size; /* numbers of one example: input_frames * n; 0 where it takes spikes */
-    rv_binned binned; /* empty where spikes are binned as they are needed */
 } rv_feed_input;
 
 typedef struct rv_feed_output {
@@ -38,6 +31,7 @@ typedef struct rv_feed_output {
 } rv_feed_output;
 
 typedef struct rv_feed {
+    rv_binner *binners; /* [threads] */
     rv_compiled_network *model;
     bool learns;
     rv_feed_input inputs[RV_MAX_PORTS];
@@ -52,14 +46,13 @@ typedef struct rv_feed {
     size_t transform_capacity;
 } rv_feed;
 
-/* Checks the data against the network and bins it. labels_required: and targets, where losses and metrics need them. */
+/* Checks the data against the network. labels_required: and targets, where losses and metrics need them. */
 int rv_feed_create(rv_feed **out, rv_compiled_network *model, const rv_data *data, bool learns, bool labels_required);
 void rv_feed_free(rv_feed *feed);
 /* The iterator's next batch: 1, 0 at the end, negative on failure. */
 int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_required);
 /* Fills the tapes, or points to the values, of all inputs with example->index. Thread-safe. */
-int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example);
-size_t rv_feed_memory(const rv_feed *feed);
+int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example, int worker);
 
 /* What outputs are held against: adding one, checking its data, telling the engine, and of each example. */
 int rv_feed_add_output(rv_feed *feed, const rv_output *output);
@@ -92,8 +85,16 @@ typedef enum rv_event {
     RV_ON_BATCH_END,
     RV_ON_TIMESTEP_BEGIN,
     RV_ON_TIMESTEP_END,
+    RV_ON_STOP,
 } rv_event;
 int rv_hooks_call(rv_run *run, rv_event event, size_t number);
+
+const char *rv_callback_name(const rv_callback *callback);
+/* A code that a hook of a callback returned, with a line of its own where it is negative and nothing was said. */
+int rv_callback_explain(rv_run *run, const rv_callback *callback, const char *hook, int code);
+
+/* All ranks go on, stop or fail together. A stop that was asked for at any time counts from here on. */
+int rv_run_agree(rv_run *run, int error);
 
 /* ---- probes --------------------------------------------------------------------------------------------------------- */
 
@@ -132,11 +133,12 @@ size_t rv_probes_memory(const rv_run *run);
 /* ---- metrics -------------------------------------------------------------------------------------------------------- */
 
 typedef struct rv_scores {
-    rv_metric_value *items; /* own ones, then the validation's */
+    rv_metric_value *items; /* own ones, then the validation's, then those that callbacks added */
     double *sums;           /* (num_sums) of the own ones, in order */
-    size_t num_own, num_all, num_sums;
+    size_t num_own, num_added, num_all, num_sums;
     size_t count; /* examples in the sums */
     char *names;  /* storage of "val_..." */
+    char *labels; /* storage of labels; NULL until all callbacks are set up */
 } rv_scores;
 
 int rv_scores_create(rv_run *run);
@@ -145,7 +147,44 @@ void rv_scores_reset(rv_scores *scores);
 /* Adds a batch, by position, and updates the values. */
 void rv_scores_add(rv_run *run);
 
+#define RV_LABEL_SIZE (RV_NAME_SIZE + 80) /* bytes of a metric's label with its 0 */
+
+/* Once all callbacks are set up: what they added joins the scores, labels are given, monitors find what they watch. */
+int rv_quantities_settle(rv_run *run);
+void rv_quantities_free(rv_run *run);
+/* Ranks: rank 0 knows what was recorded; the others get its quantities. */
+int rv_quantities_share(rv_run *run);
+
+/* ---- history: the metrics of every finished epoch --------------------------------------------------------------------- */
+
+typedef struct rv_history {
+    rv_context *context;
+    rv_metrics *epochs; /* (num_epochs) */
+    size_t num_epochs, max_epochs;
+    size_t num_metrics, num_sums; /* of an epoch */
+    rv_metric_value *items;       /* (num_metrics) names and sizes, as all epochs have them */
+    char (*names)[RV_LABEL_SIZE]; /* (2 * num_metrics) name and label of each */
+} rv_history;
+
+int rv_history_create(rv_history *history, rv_run *run);
+void rv_history_clear(rv_history *history);
+int rv_history_add(rv_history *history, const rv_scores *scores);
+int rv_history_put(const rv_history *history, rv_state *state);
+int rv_history_get(rv_history *history, rv_state *state);
+
 /* ---- runs ----------------------------------------------------------------------------------------------------------- */
+
+/* Where a training run stands: batches of this epoch that are done; > 0 = the epoch has begun. */
+typedef struct rv_position {
+    size_t epoch, batch;
+} rv_position;
+
+/* Clocks when the current batch began, s. */
+typedef struct rv_batch_start {
+    double clock, callbacks, learn, phases[RV_NUM_PHASES];
+} rv_batch_start;
+
+typedef struct rv_save rv_save; /* a checkpoint that was asked for */
 
 typedef enum rv_run_kind { RV_RUN_TRAIN, RV_RUN_VALIDATE, RV_RUN_EVALUATE, RV_RUN_PREDICT } rv_run_kind;
 
@@ -163,6 +202,10 @@ struct rv_run {
     size_t num_probes;
     rv_tap_target *taps; /* (capacity, num_probes) */
     rv_scores scores;
+    rv_history history;
+    rv_quantity *quantities; /* list */
+    rv_monitor *monitors;    /* list */
+    const char *setting_up;  /* name of the callback whose set_params is running */
     bool executed;
 
     uint32_t *members; /* (num_members) examples of the data set that this run uses; NULL with an iterator */
@@ -172,6 +215,19 @@ struct rv_run {
     bool shuffle;
     atomic_bool stop; /* asked for */
     bool stopping;    /* agreed on by all ranks, between hooks */
+    bool told_stop;   /* on_stop was called */
+
+    rv_position position;      /* what a checkpoint says: between batches and epochs */
+    rv_save *saves;            /* list of checkpoints that are asked for */
+    const char *resume_folder; /* NULL = the run begins at its beginning */
+    const char *resume_key;    /* NULL = `latest` */
+    bool resumed;
+    size_t start_batch; /* of the epoch it was resumed in */
+
+    bool measured;
+    double started; /* s on the clock, when the run was executed */
+    rv_times times;
+    rv_batch_start batch_start;
 
     size_t batch;       /* number of the current one */
     size_t batch_count; /* examples in it */
@@ -187,11 +243,29 @@ struct rv_run {
 int rv_run_create_training(rv_run **out, rv_compiled_network *model, const rv_train_desc *desc);
 int rv_run_create_test(rv_run **out, rv_compiled_network *model, const rv_evaluate_desc *desc, rv_run_kind kind);
 
+/* ---- times ------------------------------------------------------------------------------------------------------------- */
+
+/* Around the sweeps of a batch; they do nothing unless the run is measured. */
+void rv_times_begin_batch(rv_run *run);
+void rv_times_end_batch(rv_run *run);
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------------- */
+
+/* Makes the checkpoints that were asked for, or forgets them. */
+int rv_run_make_saves(rv_run *run);
+void rv_run_forget_saves(rv_run *run);
+
+/* All that a run needs to go on, into a state and back. Going back checks everything before it changes anything of the
+ * network. */
+int rv_run_put_state(rv_run *run, rv_state *state);
+int rv_run_get_state(rv_run *run, rv_state *state);
+/* The last step of preparing: the state of the checkpoint that the run resumes from, if it does. */
+int rv_run_load(rv_run *run);
+
 /* ---- results -------------------------------------------------------------------------------------------------------- */
 
 int rv_result_create(rv_result **out, rv_run *run);
-int rv_result_add_epoch(rv_result *result, const rv_scores *scores);
-/* Takes the callbacks and predictions over, and asks the callbacks for their data. */
+/* Takes the history, the callbacks and predictions over, and asks the callbacks for their data. */
 int rv_result_finish(rv_result *result, rv_run *run);
 
 #endif

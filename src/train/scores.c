@@ -71,7 +71,7 @@ int rv_scores_create(rv_run *run)
 {
     rv_scores *scores = &run->scores;
     count_own(scores, run->engine);
-    scores->num_all = scores->num_own + (run->validation ? run->validation->scores.num_own : 0);
+    scores->num_all = scores->num_own + (run->validation ? run->validation->scores.num_all : 0);
     scores->items = rv_alloc(run->context, scores->num_all, sizeof *scores->items, "metrics");
     scores->sums = rv_alloc(run->context, scores->num_sums, sizeof *scores->sums, "metrics");
     scores->names = rv_alloc(run->context, scores->num_all, NAME_SIZE, "metrics");
@@ -86,6 +86,7 @@ void rv_scores_clear(rv_scores *scores)
     rv_free(scores->items);
     rv_free(scores->sums);
     rv_free(scores->names);
+    rv_free(scores->labels);
     *scores = (rv_scores){0};
 }
 

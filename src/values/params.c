@@ -10,7 +10,7 @@
 int rv_param_find(const rv_param *params, int num, const char *name)
 {
     for (int i = 0; i < num; i++)
-        if (!strcmp(params[i].name, name) || (params[i].internal[0] && !strcmp(params[i].internal, name)))
+        if (!strcmp(params[i].name, name) || (params[i].internal && params[i].internal[0] && !strcmp(params[i].internal, name)))
             return i;
     return -1;
 }
@@ -67,7 +67,7 @@ static int check_numbers(rv_context *context, const rv_param *param, const float
     return RV_OK;
 }
 
-static int check_value(rv_context *context, const rv_param *param, const rv_value *value, size_t n, const char *what)
+static int check_value(rv_context *context, const rv_param *param, const rv_value *value, const char *what)
 {
     char name[160];
     snprintf(name, sizeof name, "%s: %s", what, param->name);
@@ -79,11 +79,8 @@ static int check_value(rv_context *context, const rv_param *param, const rv_valu
     case RV_VALUE_ARRAY:
         if (param->kind != RV_PARAM_VALUE)
             return rv_fail(context, RV_ERR_VALUE, "%s must be one number, got an array", name);
-        if (value->array && value->size != n)
-            return rv_fail(context, RV_ERR_SHAPE, "%s must have %zu elements, got an array of %zu", name, n,
-                           value->size);
         if (value->array)
-            return check_numbers(context, param, value->array, n, what);
+            return check_numbers(context, param, value->array, value->size, what);
         break;
     case RV_VALUE_INITIALIZER:
         if (param->kind != RV_PARAM_VALUE)
@@ -95,12 +92,22 @@ static int check_value(rv_context *context, const rv_param *param, const rv_valu
     return rv_value_check(context, value, name);
 }
 
+int rv_params_check_size(rv_context *context, const rv_param *params, int num, const rv_value *values, size_t n,
+                         const char *what)
+{
+    for (int i = 0; i < num; i++)
+        if (values[i].kind == RV_VALUE_ARRAY && values[i].size != n)
+            return rv_fail(context, RV_ERR_SHAPE, "%s: %s must have %zu elements, got an array of %zu", what,
+                           params[i].name, n, values[i].size);
+    return RV_OK;
+}
+
 int rv_params_copy(rv_context *context, rv_value *out, const rv_param *params, int num, const rv_value *values,
-                   size_t n, const char *what)
+                   const char *what)
 {
     memset(out, 0, sizeof *out * RV_MAX_PARAMS);
     for (int i = 0; i < num; i++) {
-        int error = check_value(context, &params[i], &values[i], n, what);
+        int error = check_value(context, &params[i], &values[i], what);
         if (!error)
             error = rv_value_copy(context, &out[i], &values[i], what);
         if (error)

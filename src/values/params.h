@@ -17,10 +17,13 @@ bool rv_param_in_range(const rv_param *param, double x);
 /* Range error of one number: "<what>: tau_mem must be > 0 ms, got -5". Returns RV_ERR_VALUE. */
 int rv_param_fail_range(rv_context *context, const rv_param *param, double x, const char *what);
 
-/* Checks `num` values and copies them, arrays too; constants and arrays are held against their ranges, array sizes
- * against n. `what` names the object. Cleared with rv_params_clear, also after failure. */
+/* Checks `num` values and copies them, arrays too; constants and arrays are held against their ranges. `what` names the
+ * object. Cleared with rv_params_clear, also after failure. */
 int rv_params_copy(rv_context *context, rv_value *out, const rv_param *params, int num, const rv_value *values,
-                   size_t n, const char *what);
+                   const char *what);
+/* Holds the sizes of arrays against the number of elements, once it is known. */
+int rv_params_check_size(rv_context *context, const rv_param *params, int num, const rv_value *values, size_t n,
+                         const char *what);
 void rv_params_clear(rv_value *values, int num);
 
 /* Fills out (n) with the numbers of one parameter; sampled ones are held against the range too. */

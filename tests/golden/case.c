@@ -202,6 +202,9 @@ static void read_params(golden_case *c, golden_report *report)
     golden_get_size(c->params, "batch_size", 1, MAX_EXAMPLES, &c->batch_size, report);
     if (json_object_get(c->params, "timesteps"))
         golden_get_size(c->params, "timesteps", 1, MAX_TIMESTEPS, &c->timesteps, report);
+    else if (json_object_get(c->params, "k") &&
+             golden_get_size(c->params, "k", 1, MAX_TIMESTEPS, &c->timesteps, report))
+        c->dt = 1; /* few-spike networks count the timesteps of a layer */
     if (json_object_get(c->params, "dt") && golden_get_number(c->params, "dt", &c->dt, report) && c->dt <= 0)
         golden_fail(report, "case.json: dt must be > 0");
 }

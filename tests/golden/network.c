@@ -7,6 +7,7 @@
 #define MAX_SIZE 100000000 /* neurons of a population */
 #define LEARNT_MAX_DELAY 32 /* timesteps; where delays were learnt, the cases were recorded with it */
 #define MAX_NAME 120
+#define MAX_LISTS 2 /* of ids, pre_ind and post_ind */
 
 /* A model with settable parameters: what neurons and synapses have in common. */
 typedef struct golden_model {
@@ -166,22 +167,76 @@ static const golden_population *population_of(const golden_network *network, con
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
-static void read_connectivity(rv_connectivity *out, const golden_case *c, json_t *json, const char *type,
-                              const char *owner, golden_report *report)
+/* Ids of neurons from an array; NULL after golden_fail. The connectivity borrows them: freed by the caller. */
+static uint32_t *read_ids(const golden_case *c, const json_t *value, const char *where, size_t *num,
+                          golden_report *report)
 {
-    static const char *const known[] = {"type", "weight", "delay", NULL};
-    char where[MAX_NAME * 3], of[MAX_NAME + 20];
+    const golden_array *const array = golden_array_of(c, value, where, report);
+    uint32_t *const ids = array ? calloc(array->size + 1, sizeof *ids) : NULL;
+    if (array && !ids)
+        golden_fail(report, "out of memory");
+    for (size_t i = 0; ids && i < array->size; i++) {
+        if (array->data[i] < 0 || array->data[i] > MAX_SIZE)
+            golden_fail(report, "%s: %g is no neuron", where, array->data[i]);
+        else
+            ids[i] = (uint32_t)array->data[i];
+    }
+    *num = array ? array->size : 0;
+    return ids;
+}
+
+/* One option of the connectivity; *ids, if it is a list of them, is freed by the caller once the connection is there. */
+static void read_option(rv_connectivity *out, const golden_case *c, const char *key, const json_t *value,
+                        const char *owner, uint32_t **ids, golden_report *report)
+{
+    char where[MAX_NAME * 3];
+    double numbers[3];
+    size_t num = 0;
+    int result;
+    snprintf(where, sizeof where, "%s: %s", owner, key);
+    if (json_is_object(value)) {
+        *ids = read_ids(c, value, where, &num, report);
+        result = *ids ? rv_connectivity_set_indices(out, c->context, key, *ids, num) : 0;
+    } else if (json_is_string(value)) {
+        result = rv_connectivity_set_text(out, c->context, key, json_string_value(value));
+    } else {
+        if (json_is_array(value))
+            for (; num < json_array_size(value) && num < 3; num++)
+                numbers[num] = json_number_value(json_array_get(value, num));
+        else
+            numbers[num++] = json_is_boolean(value) ? json_is_true(value) : json_number_value(value);
+        result = rv_connectivity_set(out, c->context, key, numbers, num);
+    }
+    if (result == RV_ERR_NAME)
+        golden_miss(report, "%s", rv_last_error(c->context));
+    else if (result < 0)
+        golden_fail(report, "%s: %s", where, rv_last_error(c->context));
+}
+
+/* ids (MAX_LISTS) are freed by the caller once the connection is there. */
+static void read_connectivity(rv_connectivity *out, const golden_case *c, json_t *json, const char *type,
+                              const char *owner, uint32_t *ids[MAX_LISTS], golden_report *report)
+{
+    const char *key;
+    json_t *value;
+    size_t num_ids = 0;
     if (rv_connectivity_by_name(out, c->context, type) < 0) {
         golden_miss(report, "connectivity %s", type);
         return;
     }
-    snprintf(where, sizeof where, "%s: weight", owner);
-    snprintf(of, sizeof of, "connectivity %s", type);
-    miss_other_keys(json, known, of, report);
-    read_value(&out->weight, c, json_object_get(json, "weight"), where, report);
-    snprintf(where, sizeof where, "%s: delay", owner);
-    if (json_object_get(json, "delay"))
-        read_value(&out->delay, c, json_object_get(json, "delay"), where, report);
+    json_object_foreach(json, key, value)
+    {
+        char where[MAX_NAME * 3];
+        snprintf(where, sizeof where, "%s: %s", owner, key);
+        if (strcmp(key, "weight") == 0)
+            read_value(&out->weight, c, value, where, report);
+        else if (strcmp(key, "delay") == 0)
+            read_value(&out->delay, c, value, where, report);
+        else if (strcmp(key, "type") != 0 && num_ids < MAX_LISTS) {
+            read_option(out, c, key, value, owner, &ids[num_ids], report);
+            num_ids += ids[num_ids] != NULL;
+        }
+    }
 }
 
 /* Whether params' learn_delays names a connection. */
@@ -211,10 +266,11 @@ static void add_connection(golden_network *network, const golden_case *c, json_t
     snprintf(connection->name, sizeof connection->name, "%s_%s", source->name, target->name);
     snprintf(owner, sizeof owner, "connection %s", connection->name);
     connection->learns_delays = learns_delays(c, connection->name);
+    uint32_t *ids[MAX_LISTS] = {NULL};
     rv_connection_desc desc = {.name = connection->name,
                                .max_delay_steps = connection->learns_delays ? LEARNT_MAX_DELAY : 0};
     miss_other_keys(json, known, owner, report);
-    read_connectivity(&desc.connectivity, c, connectivity, connectivity_type, owner, report);
+    read_connectivity(&desc.connectivity, c, connectivity, connectivity_type, owner, ids, report);
     if (rv_synapse_by_name(&desc.synapse, c->context, synapse_type) < 0)
         golden_miss(report, "synapse %s", synapse_type);
     else
@@ -222,6 +278,8 @@ static void add_connection(golden_network *network, const golden_case *c, json_t
     if (!golden_stopped(report) &&
         rv_connection_add(&connection->handle, network->handle, source->handle, target->handle, &desc) < 0)
         golden_fail(report, "%s", rv_last_error(c->context));
+    for (size_t i = 0; i < MAX_LISTS; i++)
+        free(ids[i]);
 }
 
 void golden_network_build(golden_network *network, const golden_case *c, golden_report *report)

@@ -4,18 +4,9 @@
 #include <string.h>
 
 #include "golden/batch.h"
-#include "golden/expected.h"
+#include "golden/job.h"
 
-/* A case that is being run. */
-typedef struct golden_job {
-    golden_case c;
-    golden_network network;
-    golden_expectation expectation;
-    golden_report *report;
-} golden_job;
-
-/* What a call of the engine says, when it is not what was hoped for. */
-static void engine_failed(const golden_job *job, int code)
+void golden_engine_failed(const golden_job *job, int code)
 {
     const char *const detail = rv_last_error(job->c.context);
     if (code == RV_ERR_NAME || code == RV_ERR_UNSUPPORTED)
@@ -26,8 +17,7 @@ static void engine_failed(const golden_job *job, int code)
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-/* Keys of params that every compiler shares; the rest are options of the one that is named. */
-static bool is_common(const char *key)
+bool golden_is_common(const char *key)
 {
     static const char *const common[] = {"compiler", "timesteps", "dt", "batch_size", "n_examples", "network"};
     for (size_t i = 0; i < sizeof common / sizeof *common; i++)
@@ -36,8 +26,7 @@ static bool is_common(const char *key)
     return false;
 }
 
-/* An option of mlGeNN's that this engine does not have, but whose given value asks for nothing. */
-static bool asks_for_nothing(const json_t *value)
+bool golden_asks_for_nothing(const json_t *value)
 {
     return json_is_false(value) || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
 }
@@ -56,8 +45,7 @@ static void set_loss_param(golden_job *job, rv_loss *loss, const char *name, con
         golden_fail(job->report, "loss %s: %s", name, rv_last_error(job->c.context));
 }
 
-/* A name, or an object with the name as its type and parameters. */
-static void read_loss(golden_job *job, rv_loss *loss, json_t *json)
+void golden_read_loss(golden_job *job, rv_loss *loss, json_t *json)
 {
     const bool bare = json_is_string(json);
     const char *const name = bare ? json_string_value(json) : golden_get_string(json, "type", job->report);
@@ -99,7 +87,7 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
     json_t *value;
     json_object_foreach(job->c.params, key, value)
     {
-        bool known = is_common(key);
+        bool known = golden_is_common(key);
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
             if (strcmp(key, numbers[i].key) == 0)
                 known = golden_get_number(job->c.params, key, numbers[i].number, job->report);
@@ -109,12 +97,12 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
         if (strcmp(key, "per_timestep_loss") == 0 && json_is_boolean(value))
             known = (desc->per_timestep_loss = json_is_true(value), true);
         if (strcmp(key, "loss") == 0) {
-            read_loss(job, loss, value);
+            golden_read_loss(job, loss, value);
             known = true;
         }
         if (strcmp(key, "learn_delays") == 0)
             known = check_learn_delays(job, value);
-        if (!known && !asks_for_nothing(value))
+        if (!known && !golden_asks_for_nothing(value))
             golden_miss(job->report, "option %s", key);
     }
     if (json_object_get(job->c.params, "ttfs_alpha") && desc->ttfs_alpha == 0)
@@ -123,13 +111,28 @@ static void read_eventprop(golden_job *job, rv_eventprop_desc *desc, rv_loss *lo
 
 /* ---- inference -------------------------------------------------------------------------------------------------- */
 
-static void predict(golden_job *job, golden_batch *batch, size_t batch_size)
+typedef int (*golden_compile_fn)(rv_compiled_network **out, const golden_job *job, size_t batch_size);
+
+static int compile_inference(rv_compiled_network **out, const golden_job *job, size_t batch_size)
+{
+    return rv_compile_inference(
+        out, job->network.handle,
+        &(rv_inference_desc){.example_timesteps = job->c.timesteps, .dt = job->c.dt, .batch_size = batch_size});
+}
+
+static int compile_few_spike(rv_compiled_network **out, const golden_job *job, size_t batch_size)
+{
+    return rv_compile_few_spike(
+        out, job->network.handle,
+        &(rv_few_spike_desc){.k = job->c.timesteps, .dt = job->c.dt, .batch_size = batch_size});
+}
+
+static void predict(golden_job *job, golden_compile_fn compile, golden_batch *batch, size_t batch_size)
 {
     golden_expectation *const x = &job->expectation;
-    const rv_inference_desc desc = {.example_timesteps = job->c.timesteps, .dt = job->c.dt, .batch_size = batch_size};
     rv_compiled_network *model = NULL;
     rv_result *result = NULL;
-    int code = rv_compile_inference(&model, job->network.handle, &desc);
+    int code = compile(&model, job, batch_size);
     if (code >= 0)
         code = rv_predict(&result, model,
                           &(rv_evaluate_desc){.data = batch->data,
@@ -137,7 +140,7 @@ static void predict(golden_job *job, golden_batch *batch, size_t batch_size)
                                               .num_callbacks = x->num_recorders,
                                               .no_callbacks = x->num_recorders == 0});
     if (code < 0)
-        engine_failed(job, code);
+        golden_engine_failed(job, code);
     else
         golden_compare(x, &job->c,
                        &(golden_outcome){.result = result, .model = model, .num_examples = job->c.num_examples},
@@ -148,23 +151,34 @@ static void predict(golden_job *job, golden_batch *batch, size_t batch_size)
     rv_compiled_network_free(model);
 }
 
-static void run_inference(golden_job *job)
+/* `option` is one that the compiler has. */
+static void run_forward(golden_job *job, golden_compile_fn compile, const char *option)
 {
     const char *key;
     json_t *value;
     json_object_foreach(job->c.params, key, value)
     {
-        if (!is_common(key))
+        if (!golden_is_common(key) && strcmp(key, option) != 0)
             golden_miss(job->report, "option %s", key);
     }
     golden_batch batch;
     golden_batch_make(&batch, &job->c, &job->network, 0, job->c.num_examples, job->report);
     /* the result must not depend on how many examples are in flight at once */
     if (!golden_stopped(job->report))
-        predict(job, &batch, job->c.batch_size);
+        predict(job, compile, &batch, job->c.batch_size);
     if (!golden_stopped(job->report) && job->c.batch_size != job->c.num_examples)
-        predict(job, &batch, job->c.num_examples);
+        predict(job, compile, &batch, job->c.num_examples);
     golden_batch_clear(&batch);
+}
+
+static void run_inference(golden_job *job)
+{
+    run_forward(job, compile_inference, "");
+}
+
+static void run_few_spike(golden_job *job)
+{
+    run_forward(job, compile_few_spike, "k");
 }
 
 /* ---- eventprop -------------------------------------------------------------------------------------------------- */
@@ -208,7 +222,7 @@ static int restore_weights(const golden_job *job, rv_compiled_network *model)
     return code;
 }
 
-static int train_batch(golden_job *job, rv_compiled_network *model, rv_loss loss, size_t number)
+int golden_train_batch(golden_job *job, rv_compiled_network *model, rv_loss loss, size_t number)
 {
     const size_t first = number * job->c.batch_size;
     const size_t rest = job->c.num_examples - first;
@@ -271,10 +285,10 @@ static void run_eventprop(golden_job *job)
     for (size_t b = 0; code >= 0 && b * desc.batch_size < job->c.num_examples && !golden_stopped(job->report); b++) {
         code = restore_weights(job, model);
         if (code >= 0)
-            code = train_batch(job, model, loss, b);
+            code = golden_train_batch(job, model, loss, b);
     }
     if (code < 0)
-        engine_failed(job, code);
+        golden_engine_failed(job, code);
     if (!golden_stopped(job->report))
         golden_conclude(&job->expectation, job->report);
     rv_compiled_network_free(model);
@@ -287,7 +301,7 @@ static void check_case(golden_job *job)
     static const struct {
         const char *compiler;
         void (*run)(golden_job *job);
-    } table[] = {{"InferenceCompiler", run_inference}, {"EventPropCompiler", run_eventprop}};
+    } table[] = {{"InferenceCompiler", run_inference}, {"FewSpikeCompiler", run_few_spike}, {"EventPropCompiler", run_eventprop}, {"EPropCompiler", golden_run_eprop}};
     void (*run)(golden_job *) = NULL;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].compiler, job->c.compiler) == 0)

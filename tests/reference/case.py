@@ -66,7 +66,10 @@ class Case:
         return f"{connection['source']}_{connection['target']}" in self.params.get("learn_delays", [])
 
     def inputs(self):
-        return [name for name, p in self.populations.items() if p["neuron"]["type"] == "SpikeInput"]
+        return [name for name, p in self.populations.items() if p["neuron"]["type"].endswith("Input")]
+
+    def type(self, population):
+        return self.populations[population]["neuron"]["type"]
 
     def outputs(self):
         return [name for name, p in self.populations.items() if p["readout"]]
@@ -88,12 +91,19 @@ class Case:
                 spikes[step, neuron] = 1
         return spikes
 
+    def input_values(self, population, example):
+        """(T, n) what an input that takes values is shown in every step."""
+        p = self.populations[population]["neuron"]
+        name = f"{population}_values" if f"{population}_values" in self.arrays else "in_values"
+        frames = self.arrays[name][example].astype(np.float64).reshape(p["input_frames"], -1)
+        return frames[np.minimum(np.arange(self.T) // p["input_frame_timesteps"], p["input_frames"] - 1)]
+
     def label(self, output, example):
         name = f"{output}_labels" if f"{output}_labels" in self.arrays else "labels"
         return int(self.arrays[name][example])
 
     def add_spikes(self, population, example, spikes):
-        """Expected output: the spikes (T, n) of one example, sorted by time and id."""
+        """Expected output: the spikes (T, n) of one example, of either sign, sorted by time and id."""
         steps, ids = np.nonzero(spikes)
         self.arrays[f"{population}_spike_times_{example}"] = (steps * self.dt).astype(np.float32)
         self.arrays[f"{population}_spike_ids_{example}"] = ids.astype(np.int32)

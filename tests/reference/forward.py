@@ -12,6 +12,7 @@ class Trace:
         self.spikes = np.zeros((T, n))
         self.v = np.zeros((T, n))           # after the step
         self.i_minus_v = np.full((T, n), np.inf)  # at the test of the threshold, I before its decay
+        self.psi = np.zeros((T, n))         # e-prop's pseudo-derivative of the spike by V
         self.margin = np.inf                # the least distance of V from the threshold where a spike was possible
 
 
@@ -19,43 +20,53 @@ def simulate(case, example):
     """name -> Trace of every population, from rest."""
     traces = {name: Trace(case.T, case.size(name)) for name in case.populations}
     for name in case.inputs():
-        traces[name].spikes = case.input_spikes(name, example)
-    states = {name: State(case, name) for name in case.populations if name not in case.inputs()}
+        if case.type(name) == "SpikeInput":
+            traces[name].spikes = case.input_spikes(name, example)
+        elif case.type(name) == "BinarySpikeInput":
+            x = case.input_values(name, example)
+            traces[name].spikes = np.sign(x) if case.populations[name]["neuron"]["signed_spikes"] else (x > 0) * 1.0
+    states = {name: State(case, name, example) for name in case.populations if case.type(name) in STATEFUL}
     for t in range(case.T):
         for name, state in states.items():
             state.step(t, traces, traces[name])
     return traces
 
 
-class State:
-    """One population's state and the synapses that lead to it."""
+STATEFUL = ("IntegrateFire", "LeakyIntegrateFire", "AdaptiveLeakyIntegrateFire", "LeakyIntegrate", "IntegrateFireInput",
+            "LeakyIntegrateFireInput")
 
-    def __init__(self, case, name):
+
+class State:
+    """One population's state and what drives it: the synapses that lead to it, or the values it is shown."""
+
+    def __init__(self, case, name, example):
         p = self.neuron = case.populations[name]["neuron"]
         n = case.size(name)
         self.dt = case.dt
-        self.fires = p["type"] == "LeakyIntegrateFire"
-        if not self.fires and p["type"] != "LeakyIntegrate":
-            raise ValueError(f"neuron {p['type']} is not covered here")
-        self.alpha = np.exp(-case.dt / case.value(p["tau_mem"]))
-        self.gain = 1 - self.alpha if p["scale_i"] else 1.0
+        self.fires = p["type"] != "LeakyIntegrate"
+        self.alpha = np.exp(-case.dt / case.value(p["tau_mem"])) if "tau_mem" in p else 1.0
+        self.gain = 1 - self.alpha if p.get("scale_i") else 1.0
         self.v = np.broadcast_to(case.value(p["v"]), n).astype(float)
-        self.bias = 0.0 if self.fires else case.value(p["bias"])
+        self.bias = case.value(p.get("bias"))
         if self.fires:
             self.v_thresh, self.v_reset = case.value(p["v_thresh"]), case.value(p["v_reset"])
-            self.tau_refrac = case.value(p["tau_refrac"])
+            self.tau_refrac = case.value(p.get("tau_refrac"))
         self.refrac = np.zeros(n)
+        self.a = np.broadcast_to(case.value(p.get("a")), n).astype(float)
+        self.beta = case.value(p.get("beta"))
+        self.rho = np.exp(-case.dt / case.value(p["tau_adapt"])) if "tau_adapt" in p else 1.0
+        self.values = case.input_values(name, example) if name in case.inputs() else None
         self.synapses = [Synapse(case, c) for c in case.connections if c["target"] == name]
 
     def step(self, t, traces, trace):
-        current, before_decay = 0.0, 0.0
+        current, before_decay = 0.0 if self.values is None else self.values[t], 0.0
         for synapse in self.synapses:
             synapse.arrive(t, traces)
             before_decay = before_decay + synapse.in_syn
             current = current + synapse.step()
         blocked = self.refrac > 0
         moved = self.alpha * self.v + self.gain * current + self.bias
-        hold = blocked & (self.fires and not self.neuron["integrate_during_refrac"])
+        hold = blocked & (not self.neuron.get("integrate_during_refrac", True))
         self.v = np.where(hold, self.v, moved)
         if self.fires:
             self.fire(t, blocked, before_decay, trace)
@@ -63,13 +74,16 @@ class State:
 
     def fire(self, t, blocked, before_decay, trace):
         self.refrac = np.where(blocked, self.refrac - self.dt, self.refrac)
-        ready = self.refrac <= 0
-        distance = np.abs(self.v - self.v_thresh)
+        self.a = self.a * self.rho
+        ready, threshold = self.refrac <= 0, self.v_thresh + self.beta * self.a
+        distance = np.abs(self.v - threshold)
         trace.margin = min(trace.margin, distance[ready].min(initial=np.inf))
-        spikes = (self.v >= self.v_thresh) & ready
+        spikes = (self.v >= threshold) & ready
+        trace.psi[t] = ready * 0.3 / self.v_thresh * np.maximum(0, 1 - distance / self.v_thresh)
         trace.spikes[t], trace.i_minus_v[t] = spikes, before_decay - self.v
-        reset = self.v - (self.v_thresh - self.v_reset) if self.neuron["relative_reset"] else self.v_reset
+        reset = self.v - (self.v_thresh - self.v_reset) if self.neuron.get("relative_reset") else self.v_reset
         self.v = np.where(spikes, reset, self.v)
+        self.a = self.a + spikes
         self.refrac = np.where(spikes, self.tau_refrac, self.refrac)
 
 

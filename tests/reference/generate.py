@@ -38,6 +38,21 @@ INFERENCE = {
     "no_spikes": dict(silent=True),
     "one_step": dict(T=1, silent=True),
     "one_neuron_each": dict(small=True),
+    "if": dict(neuron="IntegrateFire", synapse="Delta"),
+    "if_per_neuron": dict(neuron="IntegrateFire", per_neuron=True, start=True, recurrent=True, taus=True, two_inputs=True),
+    "alif": dict(neuron="AdaptiveLeakyIntegrateFire", recurrent=True, relative_reset=True, integrate=True),
+    "alif_absolute_hold": dict(neuron="AdaptiveLeakyIntegrateFire", refrac=True, v_reset=-0.2, start=True, mixed=True,
+                               taus=True, recurrent=True),
+    "alif_per_neuron": dict(neuron="AdaptiveLeakyIntegrateFire", per_neuron=True, refrac=True, integrate=True),
+    "if_input": dict(input="IntegrateFireInput", per_neuron=True, v_reset=-0.1),
+    "lif_input": dict(input="LeakyIntegrateFireInput", per_neuron=True, refrac=True, integrate=True),
+    "if_input_frames": dict(input="IntegrateFireInput", frames=(4, 7), T=60, start=True),
+    "lif_input_frames": dict(input="LeakyIntegrateFireInput", frames=(7, 1), refrac=True, relative_reset=True),
+    "frames_beyond_the_end": dict(input="LeakyIntegrateFireInput", frames=(9, 10), T=35),
+    "binary_input": dict(input="BinarySpikeInput", two_inputs=True),
+    "binary_input_frames": dict(input="BinarySpikeInput", frames=(40, 1), two_inputs=True, taus=True),
+    "signed_spikes": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, two_inputs=True, taus=True, deep=True),
+    "signed_delays": dict(input="BinarySpikeInput", frames=(30, 2), signed=True, delays="many", recurrent=True),
 }
 EVENTPROP = {
     "avg_var": {},
@@ -65,6 +80,9 @@ EVENTPROP = {
     "batch_short_last": dict(batch_size=4, examples=7, recurrent=True, readout="SumVar"),
     "batch_regularised": dict(batch_size=4, examples=6, recurrent=True, regularise=True, deep=True),
     "batch_larger_than_data": dict(batch_size=8, examples=3, regularise=True),
+    "lif_input": dict(input="LeakyIntegrateFireInput", frames=(5, 8), recurrent=True),
+    "signed_spikes": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, recurrent=True),
+    "signed_delay": dict(input="BinarySpikeInput", frames=(30, 2), signed=True, delays="one", batch_size=3, examples=5),
 }
 
 
@@ -108,10 +126,10 @@ class Draft:
         inputs = ["stimulus", "cue_2"] if o.get("two_inputs") else ["stimulus"]
         hidden = ["hid_a", "hid_b"] if o.get("deep") else ["hid"]
         outputs = ["out", "side"] if o.get("two_outputs") else ["out"]
-        populations = [self.population(name, {"type": "SpikeInput"}, None) for name in inputs]
-        populations += [self.population(name, self.lif(name), None) for name in hidden]
+        populations = [self.population(name, self.input(name), None) for name in inputs]
+        populations += [self.population(name, self.spiking(name, o.get("neuron")), None) for name in hidden]
         kinds = [o.get("readout", "AvgVar"), "AvgVarExpWeight"]
-        populations += [self.population(name, self.lif(name) if o.get("spiking_output") else self.li(), kind)
+        populations += [self.population(name, self.spiking(name) if o.get("spiking_output") else self.li(), kind)
                         for name, kind in zip(outputs, kinds)]
         size = {p["name"]: int(np.prod(p["shape"])) for p in populations}
         pairs = [(i, hidden[0]) for i in inputs] + list(zip(hidden, hidden[1:]))
@@ -120,8 +138,9 @@ class Draft:
         self.params["network"] = {"populations": populations, "connections": [self.connection(p, size) for p in pairs]}
         if o.get("delays") == "learnt":
             self.params["learn_delays"] = [f"{source}_{target}" for source, target in pairs[:2]]
-        for i in inputs:
-            self.add_input(i if len(inputs) > 1 else "in", size[i])
+        for i, p in zip(inputs, populations):
+            add = self.add_input if p["neuron"]["type"] == "SpikeInput" else self.add_values
+            add(i if len(inputs) > 1 else "in", size[i])
         if self.eventprop:
             for out in outputs:
                 labels = self.rng.integers(0, size[out], self.params["n_examples"])
@@ -139,20 +158,37 @@ class Draft:
     def tau_mem(self):
         return EQUAL_TAU if self.options.get("equal_taus") else self.uniform(8, 25)
 
-    def lif(self, name):
-        o = self.options
-        tau_refrac = o.get("refrac")
-        neuron = {
-            "type": "LeakyIntegrateFire", "v_thresh": self.uniform(0.5, 1.5), "v_reset": o.get("v_reset", 0.0),
-            "v": self.uniform(-0.3, 0.3) if o.get("start") else 0.0, "tau_mem": self.tau_mem(),
-            "tau_refrac": tau_refrac if tau_refrac is not True else 3 * self.dt,
-            "relative_reset": o.get("relative_reset", False), "integrate_during_refrac": o.get("integrate", False),
-            "scale_i": o.get("scale", True),
-        }
+    def spiking(self, name, kind=None):
+        """The parameters that a model of this name has."""
+        o, kind = self.options, kind or "LeakyIntegrateFire"
+        leaks, adapts, tau_refrac = kind.startswith(("Leaky", "Adaptive")), kind.startswith("Adaptive"), o.get("refrac")
+        neuron = {"type": kind, "v_thresh": self.uniform(0.5, 1.5), "v_reset": o.get("v_reset", 0.0),
+                  "v": self.uniform(-0.3, 0.3) if o.get("start") else 0.0}
+        if leaks:
+            neuron |= {
+                "tau_mem": self.tau_mem(), "tau_refrac": tau_refrac if tau_refrac is not True else 3 * self.dt,
+                "relative_reset": o.get("relative_reset", False), "integrate_during_refrac": o.get("integrate", False),
+            }
+        if adapts:
+            neuron |= {"a": self.uniform(0, 1) if o.get("start") else 0.0, "beta": self.uniform(0.05, 0.3),
+                       "tau_adapt": self.uniform(20, 200)}
+        elif leaks:
+            neuron["scale_i"] = o.get("scale", True)
         if o.get("per_neuron") and not name.startswith("out"):
-            neuron["v_thresh"] = lambda n: self.rng.uniform(0.6, 1.3, n)
-            neuron["tau_mem"] = lambda n: self.rng.uniform(8, 25, n)
+            ranges = {"v_thresh": (0.6, 1.3), "v_reset": (-0.2, 0.2), "tau_mem": (8, 25), "beta": (0.05, 0.3),
+                      "tau_adapt": (20, 200)}
+            for key in ranges.keys() & neuron.keys():
+                neuron[key] = lambda n, key=key: self.rng.uniform(*ranges[key], n)
         return neuron
+
+    def input(self, name):
+        kind = self.options.get("input", "SpikeInput")
+        if kind == "SpikeInput":
+            return {"type": kind}
+        signed = {"signed_spikes": bool(self.options.get("signed"))}
+        neuron = signed | {"type": kind} if kind == "BinarySpikeInput" else self.spiking(name, kind)
+        frames, timesteps = self.options.get("frames", (1, 1))
+        return neuron | {"input_frames": frames, "input_frame_timesteps": timesteps}
 
     def li(self):
         o = self.options
@@ -191,6 +227,15 @@ class Draft:
             return {"cue_2": 3.5, "stimulus": 5.0}.get(pair[0], 7.25)
         return 30.0 if self.options.get("slow_synapse") else 5.0
 
+    def add_values(self, prefix, n):
+        """Some are 0, which BinarySpikeInput takes for silence, with either sign."""
+        frames = self.options.get("frames", (1, 1))[0]
+        shape = (self.params["n_examples"], n) if frames == 1 else (self.params["n_examples"], frames, n)
+        values = self.rng.normal(0.2, 0.5, shape) * (self.rng.random(shape) < 0.7)
+        if self.options["input"] == "LeakyIntegrateFireInput":
+            values *= 6
+        self.arrays[f"{prefix}_values"] = np.where(self.rng.random(shape) < 0.05, -0.0, values).astype(np.float32)
+
     def add_input(self, prefix, n):
         """Mostly off the grid of timesteps, some spikes doubled within a step, some beyond the example's end."""
         T = self.params["timesteps"]
@@ -208,7 +253,8 @@ class Draft:
 def settle(case, options):
     """Scales the weights until the hidden neurons spike a few times; False if the draw is no good."""
     base = {c["connectivity"]["weight"]["array"]: case.weight(c).copy() for c in case.connections}
-    spiking = [name for name, p in case.populations.items() if p["neuron"]["type"] == "LeakyIntegrateFire"]
+    stateful = [name for name, p in case.populations.items() if "v_thresh" in p["neuron"]]
+    spiking = [name for name in stateful if name not in case.inputs()]
     gain = {c["target"]: 1e-3 if options.get("silent") else 1 / np.sqrt(case.size(c["source"])) for c in case.connections}
     for _ in range(30):
         for c in case.connections:
@@ -220,13 +266,13 @@ def settle(case, options):
             return True
         off = [name for name in spiking if not 1.5 <= rate[name] <= 0.2 * case.T + 1]
         if not off:
-            return clear(case, traces, spiking)
+            return clear(case, traces, stateful, spiking)
         gain[off[0]] *= 1.25 if rate[off[0]] < 1.5 else 0.85
     return False
 
 
-def clear(case, traces, spiking):
-    if min(trace[name].margin for trace in traces for name in spiking) < MARGIN:
+def clear(case, traces, stateful, spiking):
+    if min(trace[name].margin for trace in traces for name in stateful) < MARGIN:
         return False
     if case.params["compiler"] != "EventPropCompiler":
         return True
@@ -246,7 +292,7 @@ def expect(case):
         for e, trace in enumerate(traces):
             if p["neuron"]["type"] != "LeakyIntegrate":
                 case.add_spikes(name, e, trace[name].spikes)
-        if p["neuron"]["type"] != "SpikeInput":
+        if "v" in p["neuron"]:
             case.arrays[f"{name}_V"] = np.array([trace[name].v for trace in traces], np.float32)
     for name in case.outputs():
         key = "readout" if len(case.outputs()) == 1 else f"{name}_readout"

@@ -4,25 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One neuron from a moment on, until something reaches it: V(t) = a exp(-t / tau_mem) + k exp(-t / tau_syn). */
+#define STEP 0.25 /* ms, of numerical integrals */
+
+/* One neuron from a moment on, until something reaches it: V(t) = a exp(-t / tau_mem) + k exp(-t / tau_syn), or, with
+ * one time constant, V(t) = (a + k t) exp(-t / tau). */
 typedef struct curve {
     double a, k, tau_mem, tau_syn;
 } curve;
 
-static curve curve_from(const event_layer *layer, double v, double i)
+static curve curve_from(const event_neuron *neuron, double v, double i)
 {
-    const double k = i * layer->tau_syn / (layer->tau_syn - layer->tau_mem);
-    return (curve){.a = v - k, .k = k, .tau_mem = layer->tau_mem, .tau_syn = layer->tau_syn};
+    const double mem = neuron->tau_mem, syn = neuron->tau_syn;
+    const double k = mem == syn ? i / mem : i * syn / (syn - mem);
+    return (curve){.a = mem == syn ? v : v - k, .k = k, .tau_mem = mem, .tau_syn = syn};
 }
 
 static double curve_at(const curve *c, double t)
 {
+    if (c->tau_mem == c->tau_syn)
+        return (c->a + c->k * t) * exp(-t / c->tau_mem);
     return c->a * exp(-t / c->tau_mem) + c->k * exp(-t / c->tau_syn);
 }
 
 /* Where V' = 0, or -1: there is one such moment at most. */
 static double curve_extremum(const curve *c)
 {
+    if (c->tau_mem == c->tau_syn)
+        return c->k != 0 ? c->tau_mem - c->a / c->k : -1;
     const double ratio = -(c->k * c->tau_mem) / (c->a * c->tau_syn);
     return ratio > 0 ? log(ratio) / (1 / c->tau_syn - 1 / c->tau_mem) : -1;
 }
@@ -48,7 +56,9 @@ static double curve_crossing(const curve *c, double level, double end)
 static double curve_integral(const curve *c, double h, double start, double scale)
 {
     const double mem = 1 / c->tau_mem + 1 / scale, syn = 1 / c->tau_syn + 1 / scale;
-    return exp(-start / scale) * (c->a * -expm1(-h * mem) / mem + c->k * -expm1(-h * syn) / syn);
+    const double second = c->tau_mem == c->tau_syn ? (1 - exp(-h * mem) * (1 + h * mem)) / (mem * mem)
+                                                   : -expm1(-h * syn) / syn;
+    return exp(-start / scale) * (c->a * -expm1(-h * mem) / mem + c->k * second);
 }
 
 static double curve_maximum(const curve *c, double h)
@@ -58,53 +68,119 @@ static double curve_maximum(const curve *c, double h)
     return turn > 0 && turn < h ? fmax(ends, curve_at(c, turn)) : ends;
 }
 
+/* A spike on its way through a synapse. */
+typedef struct arrival {
+    double time;
+    const event_synapse *synapse;
+} arrival;
+
 typedef struct solver {
     const event_network *network;
     event_solution *solution;
-    double now, last_event;
-    double *v, *i;         /* (hidden) */
-    double *v_out, *i_out; /* (output) */
+    event_readout readout;
+    double now;
+    double *v, *i, *spiked, *reached; /* (num_neurons) the latter two: when last */
+    double *between;                  /* (num_neurons) scratch */
+    arrival *pending;                 /* (num_pending of capacity), in no order */
+    size_t num_pending, capacity;
 } solver;
 
-/* Moves all neurons on by h, in which nothing happens, and adds up the readout. */
-static void advance(solver *s, double h, event_readout readout)
+static int send(solver *s, size_t source)
 {
-    double *const y = s->solution->y;
-    const event_layer *const hidden = &s->network->hidden, *const output = &s->network->output;
-    const double duration = s->network->duration;
-    for (size_t j = 0; j < hidden->size; j++) {
-        const curve c = curve_from(hidden, s->v[j], s->i[j]);
-        s->v[j] = curve_at(&c, h);
-        s->i[j] *= exp(-h / hidden->tau_syn);
+    const event_network *const n = s->network;
+    for (size_t k = 0; k < n->num_synapses; k++) {
+        if (n->synapses[k].source != source)
+            continue;
+        if (s->num_pending == s->capacity) {
+            const size_t capacity = 2 * s->capacity + 64;
+            arrival *const more = realloc(s->pending, capacity * sizeof *more);
+            if (!more)
+                return -1;
+            s->pending = more;
+            s->capacity = capacity;
+        }
+        s->pending[s->num_pending++] = (arrival){s->now + n->synapses[k].delay, &n->synapses[k]};
     }
-    for (size_t j = 0; j < output->size; j++) {
-        const curve c = curve_from(output, s->v_out[j], s->i_out[j]);
-        if (readout == EVENT_LAST)
-            y[j] = curve_at(&c, h);
-        else if (readout == EVENT_MAX)
-            y[j] = fmax(y[j], curve_maximum(&c, h));
-        else
-            y[j] += curve_integral(&c, h, s->now, readout == EVENT_MEAN ? (double)INFINITY : duration) / duration;
-        s->v_out[j] = curve_at(&c, h);
-        s->i_out[j] *= exp(-h / output->tau_syn);
-    }
-    s->now += h;
+    return 0;
 }
 
-static void add_row(double *i, const double *weights, size_t row, size_t n)
+static double next_arrival(const solver *s)
 {
-    for (size_t j = 0; weights && j < n; j++)
-        i[j] += weights[row * n + j];
+    double time = (double)INFINITY;
+    for (size_t k = 0; k < s->num_pending; k++)
+        time = fmin(time, s->pending[k].time);
+    return time;
+}
+
+/* All that is due now reaches its targets. */
+static void receive(solver *s)
+{
+    size_t left = 0;
+    for (size_t k = 0; k < s->num_pending; k++) {
+        const arrival a = s->pending[k];
+        if (a.time > s->now) {
+            s->pending[left++] = a;
+            continue;
+        }
+        const size_t j = a.synapse->target;
+        s->i[j] += a.synapse->weight;
+        s->reached[j] = s->now;
+        if (a.synapse->source != s->network->num_inputs + j)
+            s->solution->gap = fmin(s->solution->gap, s->now - s->spiked[j]);
+    }
+    s->num_pending = left;
+}
+
+static double density_at(const solver *s, double t)
+{
+    for (size_t j = 0; j < s->network->num_neurons; j++) {
+        const curve c = curve_from(&s->network->neurons[j], s->v[j], s->i[j]);
+        s->between[j] = curve_at(&c, t);
+    }
+    return s->network->density(s->between, s->network->user);
+}
+
+/* Simpson's rule over the next h, in steps of at most STEP. */
+static double density_integral(const solver *s, double h)
+{
+    const size_t num = (size_t)ceil(h / STEP);
+    const double width = h / (double)num;
+    double sum = 0;
+    for (size_t k = 0; k < num; k++)
+        sum += density_at(s, (double)k * width) + 4 * density_at(s, ((double)k + 0.5) * width) +
+               density_at(s, (double)(k + 1) * width);
+    return sum * width / 6;
+}
+
+/* Moves all neurons on by h, in which nothing happens, and adds up the readout. */
+static void advance(solver *s, double h)
+{
+    double *const y = s->solution->y;
+    const double duration = s->network->duration;
+    if (s->network->density)
+        s->solution->mean += density_integral(s, h) / duration;
+    for (size_t j = 0; j < s->network->num_neurons; j++) {
+        const curve c = curve_from(&s->network->neurons[j], s->v[j], s->i[j]);
+        if (s->readout == EVENT_LAST)
+            y[j] = curve_at(&c, h);
+        else if (s->readout == EVENT_MAX)
+            y[j] = fmax(y[j], curve_maximum(&c, h));
+        else
+            y[j] += curve_integral(&c, h, s->now, s->readout == EVENT_MEAN ? (double)INFINITY : duration) / duration;
+        s->v[j] = curve_at(&c, h);
+        s->i[j] *= exp(-h / c.tau_syn);
+    }
+    s->now += h;
 }
 
 /* The neuron that reaches its threshold first within h, which becomes the time until then; -1 if none does. */
 static ptrdiff_t find_spike(const solver *s, double *h)
 {
-    const event_layer *const hidden = &s->network->hidden;
     ptrdiff_t neuron = -1;
-    for (size_t j = 0; j < hidden->size; j++) {
-        const curve c = curve_from(hidden, s->v[j], s->i[j]);
-        const double t = curve_crossing(&c, hidden->v_thresh, *h);
+    for (size_t j = 0; j < s->network->num_neurons; j++) {
+        const double level = s->network->neurons[j].v_thresh;
+        const curve c = curve_from(&s->network->neurons[j], s->v[j], s->i[j]);
+        const double t = isinf(level) ? level : curve_crossing(&c, level, *h);
         if (t <= *h) {
             *h = t;
             neuron = (ptrdiff_t)j;
@@ -113,51 +189,63 @@ static ptrdiff_t find_spike(const solver *s, double *h)
     return neuron;
 }
 
-static void note_event(solver *s)
+static int spike(solver *s, size_t j)
 {
-    s->solution->gap = fmin(s->solution->gap, s->now - s->last_event);
-    s->last_event = s->now;
+    event_solution *const out = s->solution;
+    out->gap = fmin(out->gap, s->now - s->reached[j]);
+    out->slope = fmin(out->slope, s->i[j] - s->v[j]);
+    out->first[j] = fmin(out->first[j], s->now);
+    out->counts[j]++;
+    s->v[j] = s->network->neurons[j].v_reset;
+    s->spiked[j] = s->now;
+    return send(s, s->network->num_inputs + j);
 }
 
-static void spike(solver *s, size_t j)
+static void rest(solver *s)
 {
-    note_event(s);
-    s->v[j] = s->network->hidden.v_reset;
-    s->solution->counts[j]++;
-    add_row(s->i, s->network->hid_hid, j, s->network->hidden.size);
-    add_row(s->i_out, s->network->hid_out, j, s->network->output.size);
+    event_solution *const out = s->solution;
+    out->gap = out->slope = (double)INFINITY;
+    out->mean = 0;
+    for (size_t j = 0; j < s->network->num_neurons; j++) {
+        out->y[j] = s->readout == EVENT_MAX ? -(double)INFINITY : 0;
+        out->first[j] = (double)INFINITY;
+        out->counts[j] = 0;
+        s->v[j] = s->i[j] = 0;
+        s->spiked[j] = s->reached[j] = -(double)INFINITY;
+    }
 }
 
 int event_solve(event_solution *solution, const event_network *network, event_readout readout)
 {
-    const size_t hidden = network->hidden.size, output = network->output.size;
-    double *const state = calloc(2 * (hidden + output) + 1, sizeof *state);
-    if (!state)
-        return -1;
-    solver s = {
-        .network = network, .solution = solution, .last_event = -(double)INFINITY, .v = state, .i = state + hidden};
-    s.v_out = s.i + hidden;
-    s.i_out = s.v_out + output;
-    solution->gap = (double)INFINITY;
-    memset(solution->counts, 0, hidden * sizeof *solution->counts);
-    for (size_t j = 0; j < output; j++)
-        solution->y[j] = readout == EVENT_MAX ? -(double)INFINITY : 0;
-    for (size_t next = 0; next <= network->num_spikes; next++) {
-        const double until = next < network->num_spikes ? network->times[next] : network->duration;
-        while (s.now < until) {
-            double h = until - s.now;
-            const ptrdiff_t neuron = find_spike(&s, &h);
-            advance(&s, h, readout);
-            if (neuron >= 0)
-                spike(&s, (size_t)neuron);
-            else
-                s.now = until;
+    const size_t n = network->num_neurons;
+    double *const state = calloc(5 * n + 1, sizeof *state);
+    solver s = {.network = network, .solution = solution, .readout = readout, .v = state};
+    size_t next = 0;
+    int error = state ? 0 : -1;
+    s.i = state + n;
+    s.spiked = state + 2 * n;
+    s.reached = state + 3 * n;
+    s.between = state + 4 * n;
+    if (!error)
+        rest(&s);
+    while (!error && s.now < network->duration) {
+        const double input = next < network->num_spikes ? network->times[next] : (double)INFINITY;
+        const double until = fmin(fmin(input, next_arrival(&s)), network->duration);
+        double h = until - s.now;
+        const ptrdiff_t neuron = h > 0 ? find_spike(&s, &h) : -1;
+        if (h > 0)
+            advance(&s, h);
+        if (neuron >= 0) {
+            error = spike(&s, (size_t)neuron);
+            receive(&s);
+            continue;
         }
-        if (next < network->num_spikes) {
-            note_event(&s);
-            add_row(s.i, network->in_hid, (size_t)network->ids[next], hidden);
-        }
+        s.now = until;
+        if (input <= until)
+            error = send(&s, (size_t)network->ids[next++]);
+        receive(&s);
     }
+    free(s.pending);
     free(state);
-    return 0;
+    return error;
 }

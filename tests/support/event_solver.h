@@ -1,33 +1,39 @@
 /* Spiking networks without timesteps: every spike at its exact time, in double.
  *
- * tau_mem V' = I - V,  tau_syn I' = -I,  a spike adds its weight to the targets' I at once; a hidden neuron spikes where
- * V reaches v_thresh and is set to v_reset. This is what the engine's steps approximate as dt -> 0, solved by other
- * means: closed forms between events, bisection for the crossings. Small networks only. */
+ * tau_mem V' = I - V,  tau_syn I' = -I,  a spike adds its weight to the target's I when its delay is over; a neuron
+ * spikes where V reaches v_thresh and is set to v_reset. This is what the engine's steps approximate as dt -> 0, solved
+ * by other means: closed forms between events, bisection for the crossings. Small networks only. */
 #ifndef SUPPORT_EVENT_SOLVER_H
 #define SUPPORT_EVENT_SOLVER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct event_layer {
-    size_t size;
-    double tau_mem, tau_syn;  /* ms, different from each other */
-    double v_thresh, v_reset; /* of the hidden layer */
-} event_layer;
+typedef struct event_neuron {
+    double tau_mem, tau_syn; /* ms; may be equal */
+    double v_thresh;         /* INFINITY: never spikes */
+    double v_reset;
+} event_neuron;
+
+typedef struct event_synapse {
+    size_t source; /* an input, or num_inputs + a neuron */
+    size_t target; /* a neuron */
+    double weight, delay; /* ms */
+} event_synapse;
 
 typedef struct event_network {
-    event_layer hidden, output; /* the output never spikes */
-    size_t num_inputs;
-    const double *in_hid;  /* (num_inputs, hidden) */
-    const double *hid_hid; /* (hidden, hidden) */
-    const double *hid_out; /* (hidden, output) */
-    const double *times;   /* (num_spikes) ms, ascending */
-    const int32_t *ids;    /* (num_spikes) */
+    size_t num_inputs, num_neurons, num_synapses;
+    const event_neuron *neurons;
+    const event_synapse *synapses;
+    const double *times;    /* (num_spikes) ms, of the inputs */
+    const int32_t *ids;     /* (num_spikes) */
     size_t num_spikes;
     double duration; /* ms */
+    double (*density)(const double *v, const void *user); /* of all V at a time; its mean over D is found; or NULL */
+    const void *user;
 } event_network;
 
-/* What is made of the outputs' V(t) over the duration D. */
+/* What is made of a neuron's V(t) over the duration D. */
 typedef enum event_readout {
     EVENT_MEAN,
     EVENT_EXP_MEAN, /* mean of exp(-t / D) V(t) */
@@ -35,13 +41,17 @@ typedef enum event_readout {
     EVENT_LAST, /* V(D) */
 } event_readout;
 
+/* Of every neuron (num_neurons); the caller's arrays. */
 typedef struct event_solution {
-    double *y;      /* (output.size) the readout */
-    size_t *counts; /* (hidden.size) spikes of each neuron */
-    double gap;     /* ms, the shortest time between two events, input spikes and hidden ones */
+    double *y;      /* the readout */
+    double *first;  /* ms, its first spike; INFINITY if there is none */
+    size_t *counts; /* its spikes */
+    double gap;     /* ms, the shortest time between a spike of a neuron and something else that reaches it */
+    double slope;   /* the smallest I - V at a spike */
+    double mean;    /* of the network's density */
 } event_solution;
 
-/* Solves the network from rest into the caller's y and counts. Returns 0, or -1 if out of memory. */
+/* Solves the network from rest. Returns 0, or -1 if out of memory. */
 int event_solve(event_solution *solution, const event_network *network, event_readout readout);
 
 #endif

@@ -48,7 +48,9 @@ static int connect(training_task *task, int which, rv_population *source, rv_pop
             &(rv_connection_desc){.connectivity = {.model = rv_dense(rv_const(0)).model,
                                                    .weight = rv_array(weights, size),
                                                    .delay = w.delayed ? rv_array(delays, size) : rv_const(0)},
-                                  .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)}),
+                                  .synapse = task->desc.rule == TRAINING_EVENTPROP
+                                                 ? rv_exponential((rv_exponential_params){.tau = rv_const(5)})
+                                                 : rv_delta(),
                                   .max_delay_steps = w.delayed ? 8 : 0});
     free(weights);
     free(delays);
@@ -59,17 +61,19 @@ static int add_network(training_task *task, uint64_t *random)
 {
     const training_task_desc *const d = &task->desc;
     const rv_readout readout = rv_avg_var();
-    int code = rv_network_create(&task->network, task->context, RV_EVENTPROP_DEFAULTS);
+    const rv_neuron hidden =
+        d->rule == TRAINING_EPROP_ADAPTIVE
+            ? rv_adaptive_leaky_integrate_fire((rv_alif){.v_thresh = rv_const(1), .beta = rv_const(0.1)})
+            : rv_leaky_integrate_fire((rv_lif){.v_thresh = rv_const(1)});
+    int code = rv_network_create(&task->network, task->context,
+                                 d->rule == TRAINING_EVENTPROP ? RV_EVENTPROP_DEFAULTS : RV_EPROP_DEFAULTS);
     if (code >= 0)
         code =
             rv_population_add(&task->in, task->network,
                               &(rv_population_desc){.name = "in", .shape = {d->inputs}, .neuron = rv_spike_input()});
     if (code >= 0)
-        code = rv_population_add(
-            &task->hid, task->network,
-            &(rv_population_desc){.name = "hid",
-                                  .shape = {d->hidden},
-                                  .neuron = rv_leaky_integrate_fire((rv_lif){.v_thresh = rv_const(1)})});
+        code = rv_population_add(&task->hid, task->network,
+                                 &(rv_population_desc){.name = "hid", .shape = {d->hidden}, .neuron = hidden});
     if (code >= 0)
         code = rv_population_add(&task->out, task->network,
                                  &(rv_population_desc){.name = "out",
@@ -135,6 +139,14 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
 {
     const training_task_desc *const d = &task->desc;
     const rv_connection *const learn_delays[] = {task->connections[0]};
+    if (d->rule != TRAINING_EVENTPROP)
+        return rv_compile_eprop(out, task->network,
+                                &(rv_eprop_desc){.example_timesteps = d->timesteps,
+                                                 .batch_size = batch_size,
+                                                 .optimiser = rv_adam(1e-2),
+                                                 .online = d->online,
+                                                 .schedule = d->schedule,
+                                                 .keep_gradients = !d->forget_gradients});
     return rv_compile_eventprop(out, task->network,
                                 &(rv_eventprop_desc){.example_timesteps = d->timesteps,
                                                      .batch_size = batch_size,

@@ -4,7 +4,15 @@
 
 #include <ranvier.h>
 
+typedef enum training_rule {
+    TRAINING_EVENTPROP = 0,
+    TRAINING_EPROP, /* of LIF neurons */
+    TRAINING_EPROP_ADAPTIVE,
+} training_rule;
+
 typedef struct training_task_desc {
+    training_rule rule;
+    bool online; /* e-prop's form with traces */
     size_t inputs, hidden, outputs, examples, timesteps;
     double regularisation;   /* lambda of both signs */
     double spikes_per_input; /* mean number in an example */

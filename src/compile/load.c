@@ -1,0 +1,237 @@
+/* Trainable state from a serialiser, into a compiled network or into one that is yet to be compiled. All or nothing:
+ * everything is read and checked before the first weight changes.
+ *
+ * Weights are keys..., <connection>, "g". Where synapses are listed they may come with them, as "pre_ind" and "post_ind";
+ * then the weights are in their order, and the connection gets these synapses. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "compile/plan.h"
+#include "compile/saved.h"
+#include "connectivity/sparse.h"
+#include "values/value.h"
+
+const char **rv_connection_keys(rv_context *context, const char *const *keys, size_t num_keys,
+                                const rv_connection *connection, const char *variable)
+{
+    const char **out = rv_alloc(context, num_keys + 2, sizeof *out, "keys");
+    for (size_t i = 0; out && i < num_keys; i++)
+        out[i] = keys[i];
+    if (out) {
+        out[num_keys] = connection->name;
+        out[num_keys + 1] = variable;
+    }
+    return out;
+}
+
+/* Where arrays come from, and the connection they are for. */
+typedef struct source {
+    const rv_serialiser *serialiser;
+    const char *const *keys;
+    size_t num_keys;
+    rv_context *context;
+    const rv_connection *connection;
+} source;
+
+/* What was read for one connection. */
+typedef struct loaded {
+    float *weights;    /* (num) in the order of the wiring */
+    size_t num;
+    rv_wiring *wiring; /* NULL = that which it has */
+} loaded;
+
+static int read_array(const source *from, const char *name, rv_ndarray *out)
+{
+    const char **names = rv_connection_keys(from->context, from->keys, from->num_keys, from->connection, name);
+    const int error = names ? from->serialiser->deserialise(from->serialiser->user, from->context, names,
+                                                            from->num_keys + 2, out)
+                            : RV_ERR_MEMORY;
+    rv_free(names);
+    return error;
+}
+
+static int to_float(const rv_ndarray *array, float *out)
+{
+    for (size_t i = 0; i < array->size; i++) {
+        if (array->dtype == RV_FLOAT32)
+            out[i] = ((const float *)array->data)[i];
+        else if (array->dtype == RV_FLOAT64)
+            out[i] = (float)((const double *)array->data)[i];
+        else
+            return RV_ERR_FORMAT;
+        if (!isfinite(out[i]))
+            return RV_ERR_NAN;
+    }
+    return RV_OK;
+}
+
+static int read_weights(const source *from, loaded *out)
+{
+    rv_ndarray array = {0};
+    int error = read_array(from, "g", &array);
+    if (!error && !(out->weights = rv_alloc(from->context, array.size, sizeof *out->weights, "weights to load")))
+        error = RV_ERR_MEMORY;
+    if (!error) {
+        out->num = array.size;
+        error = to_float(&array, out->weights);
+        if (error)
+            rv_fail(from->context, error,
+                    "connection '%s': weights in the checkpoint must be finite floating point numbers",
+                    from->connection->name);
+    }
+    rv_ndarray_clear(&array);
+    return error;
+}
+
+/* Element i of an array of integers, or UINT32_MAX if it is none that fits. */
+static uint32_t index_at(const rv_ndarray *array, size_t i)
+{
+    int64_t x = -1;
+    if (array->dtype == RV_UINT32)
+        return ((const uint32_t *)array->data)[i];
+    if (array->dtype == RV_INT32)
+        x = ((const int32_t *)array->data)[i];
+    else if (array->dtype == RV_INT64)
+        x = ((const int64_t *)array->data)[i];
+    else if (array->dtype == RV_UINT64 && ((const uint64_t *)array->data)[i] < UINT32_MAX)
+        x = (int64_t)((const uint64_t *)array->data)[i];
+    return x >= 0 && x < UINT32_MAX ? (uint32_t)x : UINT32_MAX;
+}
+
+/* (num) ids, freed with rv_free. RV_ERR_CHECKPOINT where there is no such array. */
+static int read_indices(const source *from, const char *name, size_t num, uint32_t **out)
+{
+    rv_ndarray array = {0};
+    int error = read_array(from, name, &array);
+    if (!error && array.size != num)
+        error = rv_fail(from->context, RV_ERR_FORMAT, "connection '%s': the checkpoint holds %zu weights and %zu %s",
+                        from->connection->name, num, array.size, name);
+    if (!error && !(*out = rv_alloc(from->context, num, sizeof **out, "synapses to load")))
+        error = RV_ERR_MEMORY;
+    for (size_t i = 0; !error && i < num; i++)
+        (*out)[i] = index_at(&array, i);
+    rv_ndarray_clear(&array);
+    return error;
+}
+
+/* The weights change from the order of the lists to that of the wiring. */
+static int sort_weights(const source *from, loaded *out, const uint32_t *order)
+{
+    float *sorted = rv_alloc(from->context, out->num, sizeof *sorted, "weights to load");
+    if (!sorted)
+        return RV_ERR_MEMORY;
+    for (size_t k = 0; k < out->num; k++)
+        sorted[k] = out->weights[order[k]];
+    rv_free(out->weights);
+    out->weights = sorted;
+    return RV_OK;
+}
+
+/* Synapses that come with the weights. They may be missing where they do not depend on a seed. */
+static int read_synapses(const source *from, loaded *out)
+{
+    uint32_t *pre_ind = NULL, *post_ind = NULL, *order = NULL;
+    int error = read_indices(from, "pre_ind", out->num, &pre_ind);
+    if (error == RV_ERR_CHECKPOINT && !from->connection->connectivity.model->random)
+        return RV_OK;
+    if (!error)
+        error = read_indices(from, "post_ind", out->num, &post_ind);
+    if (!error)
+        error = rv_connection_wire(&out->wiring, from->connection, pre_ind, post_ind, out->num, &order);
+    if (!error)
+        error = sort_weights(from, out, order);
+    rv_free(order);
+    rv_free(pre_ind);
+    rv_free(post_ind);
+    return error;
+}
+
+/* wiring: what the connection has; `delays`: of its own for each synapse, which then cannot be exchanged */
+static int read_connection(const source *from, const rv_wiring *wiring, bool delays, loaded *out)
+{
+    int error = read_weights(from, out);
+    if (!error && from->connection->connectivity.model->listed)
+        error = read_synapses(from, out);
+    if (error)
+        return error;
+    if (out->wiring && rv_sparse_same(out->wiring, wiring)) {
+        rv_wiring_free(out->wiring);
+        out->wiring = NULL;
+    }
+    if (out->wiring && delays)
+        return rv_fail(from->context, RV_ERR_CHECKPOINT,
+                       "connection '%s': the checkpoint's synapses are others than those that have delays",
+                       from->connection->name);
+    if (!out->wiring && out->num != wiring->num_weights)
+        return rv_fail(from->context, RV_ERR_CHECKPOINT, "connection '%s' has %zu weights, the checkpoint holds %zu",
+                       from->connection->name, wiring->num_weights, out->num);
+    return RV_OK;
+}
+
+/* ---- into what ------------------------------------------------------------------------------------------------- */
+
+static int set_compiled(rv_compiled_network *model, rv_connection *connection, const loaded *what)
+{
+    rv_plan_connection *c = rv_plan_find_connection(model, connection);
+    if (what->wiring)
+        return rv_plan_rewire(model, c, what->wiring, what->weights);
+    return rv_variable_set(model, (rv_variable){.connection = connection, .name = "g"}, what->weights, what->num);
+}
+
+static int set_described(rv_connection *connection, const loaded *what)
+{
+    const rv_value value = rv_array(what->weights, what->num);
+    rv_value copy;
+    const int error = rv_value_copy(connection->network->context, &copy, &value, connection->name);
+    if (error)
+        return error;
+    rv_value_clear(&connection->connectivity.weight);
+    connection->connectivity.weight = copy;
+    if (what->wiring) {
+        rv_wiring_free(connection->wiring);
+        connection->wiring = rv_wiring_retain(what->wiring);
+    }
+    return RV_OK;
+}
+
+/* model NULL: into the description */
+static int load_all(rv_network *network, rv_compiled_network *model, const rv_serialiser *serialiser,
+                    const char *const *keys, size_t num_keys)
+{
+    const size_t num = network->num_connections;
+    loaded *all = rv_alloc(network->context, num, sizeof *all, "weights to load");
+    int error = all ? RV_OK : RV_ERR_MEMORY;
+    if (!error && serialiser->verify)
+        error = serialiser->verify(serialiser->user, network->context, keys, num_keys);
+    for (size_t i = 0; !error && i < num; i++) {
+        const rv_connection *connection = network->connections[i];
+        const rv_plan_connection *c = model ? rv_plan_find_connection(model, connection) : NULL;
+        const source from = {serialiser, keys, num_keys, network->context, connection};
+        const bool delays = c ? c->delays != NULL : connection->connectivity.delay.kind == RV_VALUE_ARRAY;
+        if (!connection->connectivity.model->fixed)
+            error = read_connection(&from, c ? c->wiring : connection->wiring, delays, &all[i]);
+    }
+    for (size_t i = 0; !error && i < num; i++)
+        if (all[i].weights)
+            error = model ? set_compiled(model, network->connections[i], &all[i])
+                          : set_described(network->connections[i], &all[i]);
+    for (size_t i = 0; all && i < num; i++) {
+        rv_free(all[i].weights);
+        rv_wiring_free(all[i].wiring);
+    }
+    rv_free(all);
+    return error;
+}
+
+int rv_compiled_network_load(rv_compiled_network *model, const rv_serialiser *serialiser, const char *const *keys,
+                             size_t num_keys)
+{
+    return load_all(model->network, model, serialiser, keys, num_keys);
+}
+
+int rv_network_load(rv_network *network, const rv_serialiser *serialiser, const char *const *keys, size_t num_keys)
+{
+    return load_all(network, NULL, serialiser, keys, num_keys);
+}

@@ -1,0 +1,11 @@
+/* What saving and loading share. */
+#ifndef RV_COMPILE_SAVED_H
+#define RV_COMPILE_SAVED_H
+
+#include "compile/plan.h"
+
+/* keys, the connection's name, and the variable's; (num_keys + 2), freed with rv_free */
+const char **rv_connection_keys(rv_context *context, const char *const *keys, size_t num_keys,
+                                const rv_connection *connection, const char *variable);
+
+#endif

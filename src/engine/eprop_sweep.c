@@ -1,0 +1,145 @@
+/* The sweep back of e-prop: what its eligibility traces sum up, transposed (neurons/eprop_flow.h; docs/eprop.md).
+ *
+ * t = T-2 .. 0: every population takes a step over what the sweep forward recorded of it, two or three numbers for each
+ * neuron, and each spike of step t adds the row of its targets to the gradient of its weights. The last step's traces
+ * are not used: rows of T-1 and beyond are 0. */
+#include <string.h>
+
+#include "engine/eprop.h"
+
+/* Rows over the steps, as far as spikes may still meet them; those from T-1 on are 0. */
+static rv_ring begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example)
+{
+    const rv_compiled_network *model = engine->model;
+    const size_t steps = rv_history_steps(model);
+    rv_ring rows = {worker->history, steps, model->history_size};
+    size_t zero = 0;
+    if (model->rows) {
+        rows.base = engine->histories + example->position * steps * model->history_size;
+        zero = model->num_steps - 1;
+    }
+    memset(rows.base + zero * model->history_size, 0, (steps - zero) * model->history_size * sizeof(float));
+    memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
+    return rows;
+}
+
+/* E of step t: an output's own error, or what hidden neurons learn from, which goes to the worker's memory. */
+static const float *error_of(const rv_engine *engine, const rv_worker *worker, const rv_block *block,
+                             uint32_t population, uint32_t t)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    float *signal = worker->back + population * engine->model->max_n_pad;
+    if (p->readout)
+        return rv_eprop_record(engine, block, t) + p->eprop.error;
+    rv_eprop_signal(engine, block, p, t, signal);
+    return signal;
+}
+
+static void step_population(const rv_engine *engine, const rv_worker *worker, const rv_block *block,
+                            const rv_ring *rows, uint32_t population, const float *error, uint32_t t)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
+    const float *record = rv_eprop_record(engine, block, t);
+    rv_eprop_step step = {
+        .n_pad = p->n_pad,
+        .coeff = (const float *const *)p->coeff,
+        .alpha = p->coeff[p->model->alpha_coeff],
+        .psi = record + p->eprop.psi,
+        .f_avg = record + p->eprop.f_avg,
+        .error = error,
+        .c_reg = (float)model->eprop.c_reg,
+        .f_target = (float)(model->eprop.f_target * model->dt / 1000),
+        .row_next = rv_ring_row(rows, (size_t)t + 1) + p->groups[0].history,
+        .row = rv_ring_row(rows, t) + p->groups[0].history,
+    };
+    for (int k = 0; k < p->model->num_eprop_state; k++)
+        step.state[k] = worker->adjoint + p->eprop.state + (size_t)k * p->n_pad;
+    p->eprop.sweep(&step);
+}
+
+/* The spikes of step t add the rows that they met; negative ones, the last, sent minus the weight. */
+static void meet_connection(const rv_engine *engine, const rv_worker *worker, const rv_example *example, rv_ring rows,
+                            const rv_plan_connection *c, size_t leaf, uint32_t t)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_tape *tape = &example->tapes[c->source];
+    const uint32_t *ids = tape->ids + tape->offset[t];
+    const size_t num = tape->offset[t + 1] - tape->offset[t];
+    const size_t num_negative = tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0;
+    const size_t met = t + model->rule->meets + c->delay;
+    if (!num || !c->weight.slots)
+        return;
+    float *slots = c->weight.slots + leaf * c->links.rows.size;
+    uint8_t *touched = c->weight.touched + leaf * c->links.rows.num;
+    rows.base += model->populations[c->target].groups[c->group].history;
+    if (c->delays) {
+        c->ops->gradient_delayed(&c->links, slots, touched, ids, num, &rows, t + model->rule->meets);
+        return;
+    }
+    if (met >= model->num_steps)
+        return;
+    const float *row = rv_ring_row(&rows, met);
+    c->ops->gradient(&c->links, slots, touched, ids, num - num_negative, row);
+    for (size_t j = 0; num_negative && j < c->links.n_pad; j++)
+        worker->row[j] = -row[j];
+    if (num_negative)
+        c->ops->gradient(&c->links, slots, touched, ids + num - num_negative, num_negative, worker->row);
+}
+
+static void copy_taps(const rv_worker *worker, const rv_compiled_network *model, const rv_example *example, uint32_t t)
+{
+    for (size_t i = 0; i < example->num_taps; i++) {
+        const rv_tap *tap = example->taps[i].tap;
+        const float *signal = worker->back + tap->population * model->max_n_pad;
+        float *out = example->taps[i].out + t * tap->num_neurons;
+        for (size_t k = 0; tap->kind == RV_TAP_SIGNAL && k < tap->num_neurons; k++)
+            out[k] = signal[tap->neurons[k]];
+    }
+}
+
+/* The gradient of a bias is the sum of the errors. */
+static void sum_errors(const rv_engine *engine, const rv_block *block, const rv_example *example)
+{
+    const rv_compiled_network *model = engine->model;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const rv_plan_population *p = &model->populations[i];
+        float *sum = example->errors + p->eprop.error;
+        if (!p->bias.value)
+            continue;
+        memset(sum, 0, p->n_pad * sizeof *sum);
+        for (uint32_t t = model->num_steps; t-- > 0;)
+            model->kernels->add(sum, sum, rv_eprop_record(engine, block, t) + p->eprop.error, p->n_pad);
+    }
+}
+
+static void sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, const rv_example *example,
+                  size_t leaf)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_ring rows = begin(engine, worker, example);
+    for (uint32_t t = model->num_steps; t-- > 0;) {
+        const bool last = t + 1 == model->num_steps;
+        for (uint32_t i = 0; i < model->num_populations; i++) {
+            const rv_plan_population *p = &model->populations[i];
+            if (!p->eprop.sweep || !p->num_groups)
+                continue;
+            const float *error = error_of(engine, worker, block, i, t);
+            if (!last)
+                step_population(engine, worker, block, &rows, i, error, t);
+        }
+        for (uint32_t i = 0; !last && i < model->num_connections; i++)
+            meet_connection(engine, worker, example, rows, &model->connections[i], leaf, t);
+        if (example->num_taps)
+            copy_taps(worker, model, example, t);
+    }
+}
+
+void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, rv_example *example, size_t leaf)
+{
+    sum_errors(engine, block, example);
+    if (engine->model->eprop.online)
+        rv_eprop_traces_end(engine, block, leaf);
+    else
+        sweep(engine, worker, block, example, leaf);
+}

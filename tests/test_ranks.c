@@ -1,0 +1,256 @@
+/* The same bits on any number of ranks: real processes that talk through sockets, each with its part of every batch. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/training_task.h"
+
+#define MAX_RANKS 4
+
+/* A socket to every other rank. */
+typedef struct mesh {
+    int socket[MAX_RANKS][MAX_RANKS]; /* [mine][other's] */
+    int rank, size;
+} mesh;
+
+static int send_all(void *user, int to, const void *data, size_t bytes)
+{
+    const mesh *m = user;
+    for (const char *at = data; bytes;) {
+        const ssize_t n = write(m->socket[m->rank][to], at, bytes);
+        if (n <= 0)
+            return RV_ERR_STATE;
+        at += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+static int receive_all(void *user, int from, void *data, size_t bytes)
+{
+    const mesh *m = user;
+    for (char *at = data; bytes;) {
+        const ssize_t n = read(m->socket[m->rank][from], at, bytes);
+        if (n <= 0)
+            return RV_ERR_STATE;
+        at += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+static int broadcast_all(void *user, void *data, size_t bytes)
+{
+    const mesh *m = user;
+    int error = 0;
+    if (m->rank > 0)
+        return receive_all(user, 0, data, bytes);
+    for (int to = 1; !error && to < m->size; to++)
+        error = send_all(user, to, data, bytes);
+    return error;
+}
+
+/* What must not depend on ranks. */
+typedef struct outcome {
+    uint64_t weights, losses, records, predictions;
+} outcome;
+
+static uint64_t hash_entries(const rv_entries *entries)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; entries && i < entries->num; i++) {
+        const rv_entry *e = &entries->items[i];
+        hash = hash_bytes(hash, &e->example, sizeof e->example);
+        hash = e->times ? hash_bytes(hash, e->times, e->num * sizeof *e->times) : hash;
+        hash = e->ids ? hash_bytes(hash, e->ids, e->num * sizeof *e->ids) : hash;
+        hash = e->values ? hash_bytes(hash, e->values, e->num * sizeof *e->values) : hash;
+    }
+    return hash;
+}
+
+static int train(outcome *out, const training_task *task, rv_compiled_network *model)
+{
+    const rv_callback recorders[] = {
+        rv_spike_recorder((rv_spike_recorder_desc){.population = task->hid, .key = "spikes"}),
+        rv_var_recorder((rv_var_recorder_desc){.population = task->out, .var = "v", .key = "v"}),
+    };
+    rv_result *result = NULL;
+    int code = rv_train(&result, model,
+                        &(rv_train_desc){.data = training_task_data(task, task->spikes),
+                                         .num_epochs = 2,
+                                         .callbacks = recorders,
+                                         .num_callbacks = 2});
+    for (size_t e = 0; code >= 0 && e < 2; e++) {
+        const rv_metrics *metrics = rv_result_history(result, e);
+        for (size_t i = 0; i < metrics->num; i++)
+            out->losses = hash_bytes(out->losses, &metrics->items[i].value, sizeof(double));
+    }
+    if (code >= 0 && rv_context_rank(task->context) == 0)
+        out->records =
+            hash_entries(rv_result_data(result, "spikes")) ^ hash_entries(rv_result_data(result, "v"));
+    rv_result_free(result);
+    return code;
+}
+
+static int predict(outcome *out, const training_task *task, rv_compiled_network *model)
+{
+    rv_result *result = NULL;
+    size_t num = 0;
+    int code = rv_predict(&result, model,
+                          &(rv_evaluate_desc){.data = training_task_data(task, task->spikes), .no_callbacks = true});
+    const float *readouts = code >= 0 ? rv_result_prediction(result, task->out, &num) : NULL;
+    if (readouts)
+        out->predictions = hash_bytes(0, readouts, num * rv_population_size(task->out) * sizeof *readouts);
+    rv_result_free(result);
+    return code;
+}
+
+static int run(outcome *out, const training_task_desc *desc, const rv_communicator *communicator)
+{
+    training_task task;
+    rv_compiled_network *model = NULL;
+    float *weights = NULL;
+    size_t size;
+    *out = (outcome){0};
+    int code = training_task_create(&task, desc);
+    if (code >= 0)
+        code = rv_context_set_communicator(task.context, communicator);
+    if (code >= 0)
+        code = training_task_compile(&model, &task, 8);
+    if (code >= 0)
+        code = train(out, &task, model);
+    if (code >= 0)
+        code = training_task_get(&weights, &size, &task, model, "g");
+    if (code >= 0)
+        out->weights = hash_bytes(0, weights, size * sizeof *weights);
+    if (code >= 0)
+        code = predict(out, &task, model);
+    if (code < 0)
+        fprintf(stderr, "rank %d: %s\n", communicator->rank, rv_last_error(task.context));
+    free(weights);
+    rv_compiled_network_free(model);
+    training_task_free(&task);
+    return code;
+}
+
+/* Runs on `size` ranks, processes of their own; outcome of each. */
+static void run_ranks(outcome *outcomes, const training_task_desc *desc, int size)
+{
+    mesh m = {.size = size};
+    int result[MAX_RANKS][2];
+    for (int a = 0; a < size; a++) {
+        assert_int_equal(pipe(result[a]), 0);
+        for (int b = a + 1; b < size; b++) {
+            int pair[2];
+            assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+            m.socket[a][b] = pair[0];
+            m.socket[b][a] = pair[1];
+        }
+    }
+    for (m.rank = 0; m.rank < size; m.rank++) {
+        const pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            outcome out;
+            const rv_communicator communicator = {
+                "sockets", m.rank, size, &m, send_all, receive_all, broadcast_all};
+            const int code = run(&out, desc, &communicator);
+            const bool told = write(result[m.rank][1], &out, sizeof out) == (ssize_t)sizeof out;
+            _exit(code < 0 || !told);
+        }
+    }
+    for (int a = 0; a < size; a++) {
+        int status;
+        assert_int_equal(read(result[a][0], &outcomes[a], sizeof *outcomes), sizeof *outcomes);
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+        close(result[a][0]);
+        close(result[a][1]);
+        for (int b = 0; b < size; b++)
+            if (a != b)
+                close(m.socket[a][b]);
+    }
+}
+
+static void compare(const training_task_desc *desc)
+{
+    outcome outcomes[MAX_RANKS], one;
+    run_ranks(&one, desc, 1);
+    assert_true(one.weights && one.losses && one.records && one.predictions);
+    for (int size = 2; size <= MAX_RANKS; size++) {
+        run_ranks(outcomes, desc, size);
+        assert_int_equal(outcomes[0].records, one.records);
+        for (int rank = 0; rank < size; rank++) {
+            assert_int_equal(outcomes[rank].losses, one.losses);
+            assert_int_equal(outcomes[rank].weights, one.weights);
+            assert_int_equal(outcomes[rank].predictions, one.predictions);
+        }
+    }
+}
+
+static const training_task_desc plain = {
+    .inputs = 40, .hidden = 70, .outputs = 5, .examples = 37, .timesteps = 60, .spikes_per_input = 3, .seed = 5};
+
+static void ranks_change_no_bit_where_partial_sums_are_kept(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    desc.schedule = RV_SCHEDULE_SLOTS;
+    compare(&desc);
+}
+
+static void ranks_change_no_bit_where_adjoints_are_kept(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    desc.schedule = RV_SCHEDULE_ROWS;
+    compare(&desc);
+}
+
+static void ranks_change_no_bit_with_threads_and_regularisation(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    desc.num_threads = 2;
+    desc.regularisation = 1e-3;
+    compare(&desc);
+}
+
+static void ranks_change_no_bit_where_delays_learn(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    desc.delays = desc.learn_delays = true;
+    compare(&desc);
+}
+
+static void a_communicator_without_its_rank_is_an_error(void **state)
+{
+    rv_context *context;
+    (void)state;
+    assert_int_equal(rv_context_create(&context, NULL), 0);
+    assert_int_equal(rv_context_set_communicator(context, &(rv_communicator){.rank = 3, .size = 2}), RV_ERR_ARGUMENT);
+    assert_string_equal(rv_last_error(context), "communicator: rank must be >= 0 and < 2, got 3");
+    assert_int_equal(rv_context_num_ranks(context), 1);
+    rv_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_change_no_bit_where_partial_sums_are_kept),
+        cmocka_unit_test(ranks_change_no_bit_where_adjoints_are_kept),
+        cmocka_unit_test(ranks_change_no_bit_with_threads_and_regularisation),
+        cmocka_unit_test(ranks_change_no_bit_where_delays_learn),
+        cmocka_unit_test(a_communicator_without_its_rank_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
