@@ -39,11 +39,11 @@ int main(void)
 
     TRY(rv_train(&result, model, &(rv_train_desc){.num_epochs = 10, .data = {
         .inputs = {{.population = in.population, .spikes = train.spikes}},
-        .outputs = {{out.population, train.labels, train.num_examples}}}}));
+        .outputs = {{.population = out.population, .labels = train.labels, .num_labels = train.num_examples}}}}));
     rv_result_free(result);
     TRY(rv_evaluate(&result, model, &(rv_evaluate_desc){.data = {
         .inputs = {{.population = in.population, .spikes = test.spikes}},
-        .outputs = {{out.population, test.labels, test.num_examples}}}}));
+        .outputs = {{.population = out.population, .labels = test.labels, .num_labels = test.num_examples}}}}));
     TRY(rv_metrics_get(rv_result_metrics(result), "accuracy", &accuracy));
     printf("test accuracy: %.4f\n", accuracy);
 

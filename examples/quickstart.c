@@ -21,10 +21,11 @@ int main(void)
         rv_layer_add(&out, net, &(rv_layer_desc){.shape = {10}, .synapse = synapse,
             .neuron = rv_leaky_integrate((rv_li){.readout = rv_avg_var()}),
             .connectivity = rv_dense(rv_normal(0.2, 0.4))}) >= 0 &&
-        rv_compile_eventprop(&model, net, &(rv_eventprop_desc){.example_timesteps = 20, .batch_size = 32, .optimiser = rv_adam(0.01)}) >= 0 &&
+        rv_compile_eventprop(&model, net, &(rv_eventprop_desc){
+            .example_timesteps = 20, .batch_size = 32, .optimiser = rv_adam(0.01)}) >= 0 &&
         rv_train(&result, model, &(rv_train_desc){.num_epochs = 5, .validation_split = 0.1, .data = {
             .inputs = {{.population = in.population, .spikes = digits.spikes}},
-            .outputs = {{out.population, digits.labels, digits.num_examples}}}}) >= 0;
+            .outputs = {{.population = out.population, .labels = digits.labels, .num_labels = digits.num_examples}}}}) >= 0;
     if (!ok)
         fprintf(stderr, "%s\n", rv_last_error(ctx));
     return !ok;

@@ -39,7 +39,7 @@ enum {
  * bounds where a crossing is flat. No timestep tells them apart that is longer than the time between them, so problems
  * are chosen without such near misses. */
 #define MIN_GAP 0.06 /* ms */
-#define MIN_SLOPE 0.15
+#define MIN_SLOPE 0.5
 
 typedef enum loss_kind {
     OF_READOUT, /* cross-entropy */

@@ -24,7 +24,7 @@ int rv_best_watch(rv_best *best, rv_run *run, const char *monitor, rv_mode mode,
     *best = (rv_best){
         .larger = mode == RV_MODE_AUTO ? is_accuracy(name) : mode == RV_MODE_MAX,
         .min_delta = min_delta,
-        .value = NAN,
+        .value = (double)NAN,
     };
     return rv_monitor_add(&best->monitor, run, name);
 }

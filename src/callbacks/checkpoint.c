@@ -29,7 +29,7 @@ typedef struct checkpoint {
     rv_run *run;
     bool active;  /* in a training run; a test changes nothing that is worth saving */
     bool unsaved; /* something was learnt since the last checkpoint */
-    bool stopped;
+    bool stopped; /* all that is to be saved of this run is */
     rv_best best;
 } checkpoint;
 
@@ -96,7 +96,7 @@ static int on_epoch_end(void *user, size_t epoch, const rv_metrics *metrics)
     (void)metrics;
     checkpoint *state = user;
     const settings *s = &state->s;
-    if (!state->unsaved)
+    if (!state->active || state->stopped)
         return RV_OK;
     const bool best = s->monitor && rv_best_update(&state->best, epoch);
     const bool due = !s->only_best && (epoch % s->epoch_interval == 0 || is_last_epoch(state, epoch));

@@ -25,7 +25,7 @@
 enum { ALPHA, IS_SIGNED, NUM_PARAMS };
 
 static const rv_param params[NUM_PARAMS] = {
-    [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(1), 0, INFINITY, true, "of the source"},
+    [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(1), 0, HUGE_VAL, true, "of the source"},
     [IS_SIGNED] = {"is_signed", "", "", RV_PARAM_FLAG, RV_SAME(0), 0, 1, false, "the source's spikes have a sign"},
 };
 
@@ -62,7 +62,33 @@ static bool has_outgoing(const rv_network *network, const rv_population *populat
     return false;
 }
 
-/* The longest way from an input to each population into depth [populations]. */
+/* Whether a way leads from the end of `connection` back to its start. mark [populations]: scratch */
+static bool is_recurrent(const rv_network *network, const rv_connection *connection, uint32_t *mark)
+{
+    bool changed = true;
+    for (size_t i = 0; i < network->num_populations; i++)
+        mark[i] = network->populations[i] == connection->target;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < network->num_connections; i++) {
+            const rv_connection *c = network->connections[i];
+            if (mark[c->source->index] && !mark[c->target->index])
+                mark[c->target->index] = changed = true;
+        }
+    }
+    return mark[connection->source->index];
+}
+
+static int fail_recurrent(const rv_network *network, uint32_t *mark)
+{
+    size_t i = 0;
+    while (i + 1 < network->num_connections && !is_recurrent(network, network->connections[i], mark))
+        i++;
+    return rv_fail(network->context, RV_ERR_NETWORK, "connection '%s': a few-spike network cannot be recurrent",
+                   network->connections[i]->name);
+}
+
+/* The longest way from an input to each population into depth [populations]; returns the greatest, or a code. */
 static int find_depths(const rv_network *network, uint32_t *depth)
 {
     uint32_t greatest = 0;
@@ -70,14 +96,13 @@ static int find_depths(const rv_network *network, uint32_t *depth)
     for (size_t i = 0; i < network->num_populations; i++)
         depth[i] = network->populations[i]->neuron.model->is_input ? 0 : 1;
     for (size_t round = 0; changed; round++) {
+        if (round > network->num_populations)
+            return fail_recurrent(network, depth);
         changed = false;
         for (size_t i = 0; i < network->num_connections; i++) {
             const rv_connection *c = network->connections[i];
             if (depth[c->target->index] > depth[c->source->index])
                 continue;
-            if (round > network->num_populations)
-                return rv_fail(network->context, RV_ERR_NETWORK,
-                               "connection '%s': a few-spike network cannot be recurrent", c->name);
             depth[c->target->index] = depth[c->source->index] + 1;
             changed = true;
         }

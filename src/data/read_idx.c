@@ -157,7 +157,12 @@ static int for_each_element(idx_file *idx, rv_dataset *dataset, element_fn fn)
             if ((rc = fn(dataset, idx, i, element(idx->type, idx->size, block + j * idx->size))) < 0)
                 return rc;
     }
-    if (gzread(idx->file, block, 1) != 0)
+    const int more = gzread(idx->file, block, 1);
+    int code;
+    gzerror(idx->file, &code);
+    if (more == 0 && code == Z_BUF_ERROR) /* the elements are there, but not the end of the compressed stream */
+        return rv_fail(idx->context, RV_ERR_FORMAT, "%s: ends too early", idx->path);
+    if (more != 0)
         return rv_fail(idx->context, RV_ERR_FORMAT, "%s: goes on after its %zu elements, or is damaged", idx->path,
                        idx->count);
     return RV_OK;

@@ -15,7 +15,7 @@
     }
 #define ALPHA_PARAM                                                                                                    \
     {                                                                                                                  \
-        "alpha", "", "", RV_PARAM_SCALAR, RV_SAME(25), 0, INFINITY, true, "size of what k spikes can stand for"        \
+        "alpha", "", "", RV_PARAM_SCALAR, RV_SAME(25), 0, HUGE_VAL, true, "size of what k spikes can stand for"        \
     }
 
 enum { BIAS = FS_ALPHA + 1, NUM_PARAMS };
@@ -23,7 +23,7 @@ enum { BIAS = FS_ALPHA + 1, NUM_PARAMS };
 static const rv_param params[NUM_PARAMS] = {
     [FS_K] = K_PARAM,
     [FS_ALPHA] = ALPHA_PARAM,
-    [BIAS] = {"bias", "Bias", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false, "added to the activation"},
+    [BIAS] = {"bias", "Bias", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "added to the activation"},
 };
 
 enum { SIGNED_INPUT = FS_ALPHA + 1, INPUT_FRAMES, INPUT_FRAME_TIMESTEPS, NUM_INPUT_PARAMS };

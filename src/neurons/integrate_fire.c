@@ -11,11 +11,11 @@ enum { V_THRESH, V_RESET, V, NUM_PARAMS, INPUT_FRAMES = NUM_PARAMS, INPUT_FRAME_
 
 /* IntegrateFire has the first NUM_PARAMS rows */
 static const rv_param params[NUM_INPUT_PARAMS] = {
-    [V_THRESH] = {"v_thresh", "Vthresh", "", RV_PARAM_VALUE, RV_SAME(1), -INFINITY, INFINITY, false,
+    [V_THRESH] = {"v_thresh", "Vthresh", "", RV_PARAM_VALUE, RV_SAME(1), -HUGE_VAL, HUGE_VAL, false,
                   "firing threshold"},
-    [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false,
+    [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false,
                  "voltage after a spike"},
-    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false, "voltage at the start of an example"},
+    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "voltage at the start of an example"},
     [INPUT_FRAMES] = RV_INPUT_FRAMES_PARAM,
     [INPUT_FRAME_TIMESTEPS] = RV_INPUT_FRAME_TIMESTEPS_PARAM,
 };

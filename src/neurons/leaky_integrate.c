@@ -10,9 +10,9 @@
 enum { BIAS, V, TAU_MEM, SCALE_I, NUM_PARAMS };
 
 static const rv_param params[NUM_PARAMS] = {
-    [BIAS] = {"bias", "Bias", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false, "added in every step"},
-    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false, "voltage at the start of an example"},
-    [TAU_MEM] = {"tau_mem", "TauMem", "ms", RV_PARAM_VALUE, RV_SAME(20), 0, INFINITY, true, "membrane time constant"},
+    [BIAS] = {"bias", "Bias", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "added in every step"},
+    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "voltage at the start of an example"},
+    [TAU_MEM] = {"tau_mem", "TauMem", "ms", RV_PARAM_VALUE, RV_SAME(20), 0, HUGE_VAL, true, "membrane time constant"},
     [SCALE_I] = {"scale_i", "", "", RV_PARAM_FLAG, {0, 1, 0}, 0, 1, false, "input is scaled with 1 - alpha"},
 };
 

@@ -25,13 +25,13 @@ enum {
 
 /* LeakyIntegrateFire has the first NUM_PARAMS rows */
 static const rv_param params[NUM_INPUT_PARAMS] = {
-    [V_THRESH] = {"v_thresh", "Vthresh", "", RV_PARAM_VALUE, RV_SAME(1), -INFINITY, INFINITY, false,
+    [V_THRESH] = {"v_thresh", "Vthresh", "", RV_PARAM_VALUE, RV_SAME(1), -HUGE_VAL, HUGE_VAL, false,
                   "firing threshold"},
-    [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false,
+    [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false,
                  "voltage after a spike"},
-    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -INFINITY, INFINITY, false, "voltage at the start of an example"},
-    [TAU_MEM] = {"tau_mem", "TauMem", "ms", RV_PARAM_VALUE, RV_SAME(20), 0, INFINITY, true, "membrane time constant"},
-    [TAU_REFRAC] = {"tau_refrac", "TauRefrac", "ms", RV_PARAM_VALUE, RV_SAME(0), 0, INFINITY, false,
+    [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "voltage at the start of an example"},
+    [TAU_MEM] = {"tau_mem", "TauMem", "ms", RV_PARAM_VALUE, RV_SAME(20), 0, HUGE_VAL, true, "membrane time constant"},
+    [TAU_REFRAC] = {"tau_refrac", "TauRefrac", "ms", RV_PARAM_VALUE, RV_SAME(0), 0, HUGE_VAL, false,
                     "refractory period, 0 = none"},
     [RELATIVE_RESET] = {"relative_reset", "", "", RV_PARAM_FLAG, {1, 0, 1}, 0, 1, false,
                         "a spike subtracts v_thresh - v_reset instead of setting v_reset"},

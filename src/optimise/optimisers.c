@@ -39,8 +39,8 @@ static int set_clamp(rv_optimiser *optimiser, rv_context *context, const char *p
                        value);
     if (!optimiser->clamp) {
         optimiser->clamp = true;
-        optimiser->clamp_min = -INFINITY;
-        optimiser->clamp_max = INFINITY;
+        optimiser->clamp_min = -HUGE_VAL;
+        optimiser->clamp_max = HUGE_VAL;
     }
     *(strcmp(param, "clamp_min") ? &optimiser->clamp_max : &optimiser->clamp_min) = value;
     return RV_OK;

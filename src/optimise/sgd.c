@@ -9,7 +9,7 @@
 enum { ALPHA, MOMENTUM, NUM_PARAMS };
 
 static const rv_param params[NUM_PARAMS] = {
-    [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(0.01), 0, INFINITY, false, "learning rate"},
+    [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(0.01), 0, HUGE_VAL, false, "learning rate"},
     [MOMENTUM] = {"momentum", "", "", RV_PARAM_SCALAR, RV_SAME(0), 0, 1.0 - 0x1p-53, false,
                   "how much of the last step's direction stays"},
 };

@@ -115,7 +115,7 @@ static const rv_loss_model mean_square_error = {
 enum { DELTA };
 
 static const rv_param relative_params[] = {
-    [DELTA] = {"delta", "", "ms", RV_PARAM_SCALAR, RV_SAME(5), -INFINITY, INFINITY, false,
+    [DELTA] = {"delta", "", "ms", RV_PARAM_SCALAR, RV_SAME(5), -HUGE_VAL, HUGE_VAL, false,
                "by which the label's first spike should come before the others'"},
 };
 

@@ -37,7 +37,7 @@ static const rv_metric_model sparse_categorical_accuracy = {
 enum { K };
 
 static const rv_param top_k_params[] = {
-    [K] = {"k", "", "", RV_PARAM_COUNT, RV_SAME(5), 1, INFINITY, false, "how many of the largest count"},
+    [K] = {"k", "", "", RV_PARAM_COUNT, RV_SAME(5), 1, HUGE_VAL, false, "how many of the largest count"},
 };
 
 static void top_k(double *out, const rv_output_sample *s, const float *y, const double *param)

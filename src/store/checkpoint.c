@@ -315,6 +315,12 @@ int rv_checkpoint_get_mark(char **key, rv_context *context, const char *folder, 
 
 /* ---- pruning ---- */
 
+/* One that was made within an epoch, "<epoch>.<batches>", is there to be resumed from and for nothing else. */
+static bool is_within_epoch(const char *key)
+{
+    return strchr(key, '.') != NULL;
+}
+
 int rv_checkpoint_prune(rv_context *context, const char *folder, size_t keep, size_t resumable)
 {
     rv_checkpoint_list list;
@@ -324,9 +330,12 @@ int rv_checkpoint_prune(rv_context *context, const char *folder, size_t keep, si
         const rv_checkpoint_entry *entry = &list.items[i];
         num_kept++;
         num_states += entry->has_state;
-        if (keep && num_kept > keep && !entry->is_marked)
+        const bool drop_state = entry->has_state && num_states > resumable;
+        if (entry->is_marked)
+            continue;
+        if ((keep && num_kept > keep) || (drop_state && is_within_epoch(entry->key)))
             rc = rv_checkpoint_remove(context, folder, entry->key);
-        else if (entry->has_state && num_states > resumable && !entry->is_marked)
+        else if (drop_state)
             rc = thin(context, folder, entry->key);
     }
     if (rc == RV_OK)

@@ -9,7 +9,7 @@
 enum { TAU, SCALE_I, NUM_PARAMS };
 
 static const rv_param params[NUM_PARAMS] = {
-    [TAU] = {"tau", "Tau", "ms", RV_PARAM_VALUE, RV_SAME(5), 0, INFINITY, true, "synaptic time constant"},
+    [TAU] = {"tau", "Tau", "ms", RV_PARAM_VALUE, RV_SAME(5), 0, HUGE_VAL, true, "synaptic time constant"},
     [SCALE_I] = {"scale_i", "", "", RV_PARAM_FLAG, {0, 1, 0}, 0, 1, false,
                  "the current is scaled to its mean over a step"},
 };

@@ -157,7 +157,7 @@ int rv_quantities_settle(rv_run *run)
     for (size_t i = first; i < num; i++, quantity = quantity->next) {
         quantity->index = i;
         items[i] =
-            (rv_metric_value){.output = quantity->population->name, .name = quantity->name, .value = NAN};
+            (rv_metric_value){.output = quantity->population->name, .name = quantity->name, .value = (double)NAN};
     }
     scores->labels = rv_alloc(run->context, num, RV_LABEL_SIZE, "metrics");
     if (!scores->labels)

@@ -32,7 +32,7 @@ static rv_metric_value *set_item(rv_scores *scores, size_t i, const char *output
 {
     char *text = scores->names + i * NAME_SIZE;
     snprintf(text, NAME_SIZE, "%s%s", prefix, name);
-    scores->items[i] = (rv_metric_value){.output = output, .name = text, .value = NAN};
+    scores->items[i] = (rv_metric_value){.output = output, .name = text, .value = (double)NAN};
     return &scores->items[i];
 }
 
@@ -96,7 +96,7 @@ void rv_scores_reset(rv_scores *scores)
     for (size_t i = 0; i < scores->num_sums; i++)
         scores->sums[i] = 0;
     for (size_t i = 0; i < scores->num_all; i++)
-        scores->items[i].value = NAN;
+        scores->items[i].value = (double)NAN;
 }
 
 /* Adds what one example left of a metric; returns the sums of the next. */

@@ -241,9 +241,9 @@ int rv_run_put_state(rv_run *run, rv_state *state)
 
 int rv_run_get_state(rv_run *run, rv_state *state)
 {
-    int error = check_facts(run, state);
+    int error = visit_network(run, state, check_array);
     if (!error)
-        error = visit_network(run, state, check_array);
+        error = check_facts(run, state);
     if (!error)
         error = rv_history_get(&run->history, state);
     if (!error)

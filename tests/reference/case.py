@@ -11,6 +11,8 @@ import os
 
 import numpy as np
 
+from connectivity import connect
+
 LEARNT_MAX_DELAY = 32  # max_delay_steps where delays are learnt
 
 
@@ -23,6 +25,7 @@ class Case:
         self.batch_size, self.num_examples = params["batch_size"], params["n_examples"]
         self.populations = {p["name"]: p for p in params["network"]["populations"]}
         self.connections = params["network"]["connections"]
+        self.known_synapses = {}
 
     @classmethod
     def load(cls, folder):
@@ -50,17 +53,39 @@ class Case:
             return self.arrays[given["array"]].astype(np.float64)
         return default if given is None else given
 
+    def synapses(self, connection):
+        """Who is connected to whom, see connectivity.py."""
+        key = connection["source"], connection["target"]
+        if key not in self.known_synapses:
+            shape = self.populations[connection["source"]]["shape"]
+            self.known_synapses[key] = connect(connection["connectivity"], shape, self.size(key[1]), self.arrays)[1]
+        return self.known_synapses[key]
+
+    def shape(self, connection):
+        return self.size(connection["source"]), self.size(connection["target"])
+
     def weight(self, connection):
-        """(sources, targets)"""
+        """(sources, targets), 0 where there is no synapse"""
         weight = self.value(connection["connectivity"]["weight"])
-        return np.broadcast_to(weight, (self.size(connection["source"]), self.size(connection["target"])))
+        return self.synapses(connection).matrix(self.shape(connection), weight)
 
     def delay(self, connection):
         """(sources, targets) timesteps; rounded, and clamped where they are learnt"""
         delay = np.rint(self.value(connection["connectivity"]["delay"])).astype(int)
         if self.learns_delays(connection):
             delay = np.clip(delay, 0, LEARNT_MAX_DELAY)
-        return np.broadcast_to(delay, (self.size(connection["source"]), self.size(connection["target"])))
+        if np.ndim(delay) == 0:
+            return np.broadcast_to(delay, self.shape(connection))
+        return self.synapses(connection).matrix(self.shape(connection), delay).astype(int)
+
+    def by_weight(self, connection, matrix):
+        """What a derivative by every synapse (sources, targets) is by the weights, in the shape of their array."""
+        given = self.value(connection["connectivity"]["weight"])
+        flat = self.synapses(connection).reduce(matrix)
+        return flat.reshape(np.shape(given)) if np.ndim(given) else flat
+
+    def learns(self, connection):
+        return connection["connectivity"]["type"] != "AvgPool2D"
 
     def learns_delays(self, connection):
         return f"{connection['source']}_{connection['target']}" in self.params.get("learn_delays", [])

@@ -96,7 +96,7 @@ def weights_by_delay(case, connection):
 class Synapse:
     def __init__(self, case, connection):
         p = connection["synapse"]
-        if connection["connectivity"]["type"] != "Dense" or p["type"] not in ("Delta", "Exponential"):
+        if p["type"] not in ("Delta", "Exponential"):
             raise ValueError("this connection is not covered here")
         self.source = connection["source"]
         self.weights = weights_by_delay(case, connection)

@@ -252,14 +252,17 @@ class Draft:
 
 def settle(case, options):
     """Scales the weights until the hidden neurons spike a few times; False if the draw is no good."""
-    base = {c["connectivity"]["weight"]["array"]: case.weight(c).copy() for c in case.connections}
+    base = [case.value(c["connectivity"]["weight"]) for c in case.connections]
     stateful = [name for name, p in case.populations.items() if "v_thresh" in p["neuron"]]
     spiking = [name for name in stateful if name not in case.inputs()]
     gain = {c["target"]: 1e-3 if options.get("silent") else 1 / np.sqrt(case.size(c["source"])) for c in case.connections}
     for _ in range(30):
-        for c in case.connections:
-            name = c["connectivity"]["weight"]["array"]
-            case.arrays[name] = (base[name] * gain[c["target"]]).astype(np.float32)
+        for c, weight in zip(case.connections, base):
+            scaled = np.float32(weight * gain[c["target"]])
+            if np.ndim(weight):
+                case.arrays[c["connectivity"]["weight"]["array"]] = scaled
+            else:
+                c["connectivity"]["weight"] = float(scaled)
         traces = [simulate(case, e) for e in range(case.num_examples)]
         rate = {name: np.mean([trace[name].spikes.sum(0).mean() for trace in traces]) for name in spiking}
         if options.get("silent"):
@@ -313,6 +316,8 @@ def expect_gradients(case):
                     case.arrays[f"{name}_LambdaI_backward_{e}"] = result.lambda_i[i][name][::-1].astype(np.float32)
         for k, c in enumerate(case.connections):
             name = f"{c['source']}_{c['target']}"
-            case.arrays[f"{name}_Gradient_{batch}"] = result.gradient[k].astype(np.float32)
+            if case.learns(c):
+                case.arrays[f"{name}_Gradient_{batch}"] = case.by_weight(c, result.gradient[k]).astype(np.float32)
             if case.learns_delays(c):
-                case.arrays[f"{name}_DelayGradient_{batch}"] = result.delay_gradient[k].astype(np.float32)
+                delay_gradient = case.by_weight(c, result.delay_gradient[k])
+                case.arrays[f"{name}_DelayGradient_{batch}"] = delay_gradient.astype(np.float32)
