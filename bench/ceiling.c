@@ -42,7 +42,7 @@ static int record(bench_ceiling *out, rv_context *context)
     const bench_workload *const w = out->workload;
     bench_model model;
     rv_result *result = NULL;
-    int code = bench_model_create(&model, w, 1, false, context);
+    int code = bench_model_create(&model, w, 1, BENCH_INFERENCE, context);
     if (code >= 0) {
         const rv_callback recorders[] = {
             rv_spike_recorder((rv_spike_recorder_desc){.population = model.in, .key = "input"}),

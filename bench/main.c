@@ -2,16 +2,21 @@
  *
  * Time per example, synaptic events per second, and their share of the ceiling that is measured in the same run
  * (ceiling.c). Events are spikes x targets: a row add forward, a row add back for the gradient, and a row's dot product
- * back for hidden spikes. */
+ * back for hidden spikes. `eprop` holds e-prop against EventProp. */
 #include <stdio.h>
 #include <string.h>
 
 #include "report.h"
 
+static int measure_phases(json_t *results, const bench_workload *workload, rv_context *context);
+
 static const struct {
     const char *name;
     int (*make)(bench_workload *out, rv_context *context);
-} workloads[] = {{"mnist", bench_make_mnist}, {"shd256", bench_make_shd256}};
+    int (*measure)(json_t *results, const bench_workload *workload, rv_context *context);
+} workloads[] = {{"mnist", bench_make_mnist, measure_phases},
+                 {"shd256", bench_make_shd256, measure_phases},
+                 {"eprop", bench_make_shd256, bench_eprop}};
 
 #define NUM_WORKLOADS (sizeof workloads / sizeof *workloads)
 
@@ -24,22 +29,29 @@ static int usage(FILE *to)
     return to == stderr ? 2 : 0;
 }
 
+/* Inference and EventProp. */
+static int measure_phases(json_t *results, const bench_workload *workload, rv_context *context)
+{
+    bench_figures figures;
+    bench_ceiling ceiling = {0};
+    int code = bench_ceiling_create(&ceiling, workload, context);
+    if (code >= 0)
+        code = bench_measure(&figures, workload, &ceiling, context);
+    if (code >= 0)
+        bench_report(results, workload, &figures, &ceiling);
+    bench_ceiling_free(&ceiling);
+    return code;
+}
+
 static int measure(size_t i, json_t *results, rv_context *context)
 {
     bench_workload workload = {0};
-    bench_figures figures;
-    bench_ceiling ceiling = {0};
     int code = workloads[i].make(&workload, context);
     if (code >= 0)
-        code = bench_ceiling_create(&ceiling, &workload, context);
-    if (code >= 0)
-        code = bench_measure(&figures, &workload, &ceiling, context);
-    if (code >= 0)
-        bench_report(results, &workload, &figures, &ceiling);
-    else
+        code = workloads[i].measure(results, &workload, context);
+    if (code < 0)
         fprintf(stderr, "ranvier-bench: %s: %s: %s\n", workloads[i].name, rv_strerror(code), rv_last_error(context));
     fflush(stdout);
-    bench_ceiling_free(&ceiling);
     bench_workload_free(&workload);
     return code;
 }

@@ -82,7 +82,7 @@ static int measure_start_up(bench_figures *out, const bench_workload *workload, 
         double first_batch = 0;
         const rv_callback callback = {.name = "start-up", .user = &first_batch, .on_batch_begin = on_batch_begin};
         const double start = rv_clock_seconds();
-        code = bench_model_create(&model, workload, 1, true, context);
+        code = bench_model_create(&model, workload, 1, BENCH_EVENTPROP, context);
         if (code >= 0)
             code = prepare(&run, &model, true, workload->all, workload->all_labels, &callback);
         if (code >= 0)
@@ -141,7 +141,8 @@ int bench_measure(bench_figures *out, const bench_workload *workload, const benc
     int code = 0;
     *out = (bench_figures){0};
     for (size_t i = 0; i < num && code >= 0; i++)
-        code = bench_model_create(&ways[i].model, workload, ways[i].threads, ways[i].learns, context);
+        code = bench_model_create(&ways[i].model, workload, ways[i].threads,
+                                  ways[i].learns ? BENCH_EVENTPROP : BENCH_INFERENCE, context);
     if (code >= 0)
         code = repeat(ways, num, row_adds, workload, ceiling, context);
     if (code >= 0)

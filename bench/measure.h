@@ -2,6 +2,8 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include <jansson.h>
+
 #include "workload.h"
 
 #define BENCH_THREADS 2 /* one thread, and two */
@@ -49,5 +51,8 @@ void bench_ceiling_free(bench_ceiling *ceiling);
 /* Everything, the ceiling among the rest: repetitions are interleaved. */
 int bench_measure(bench_figures *out, const bench_workload *workload, const bench_ceiling *ceiling,
                   rv_context *context);
+
+/* What e-prop costs, held against EventProp on the same network: a table and results of its own. */
+int bench_eprop(json_t *results, const bench_workload *workload, rv_context *context);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add(json_t *results, const char *name, const char *metric, const char *unit, double value)
+void bench_add(json_t *results, const char *name, const char *metric, const char *unit, double value)
 {
     json_array_append_new(
         results, json_pack("{s:s, s:s, s:s, s:f}", "name", name, "metric", metric, "unit", unit, "value", value));
@@ -19,14 +19,14 @@ static void report_phase(json_t *results, const bench_workload *w, const char *p
     char metric[80];
     for (int t = 0; t < BENCH_THREADS; t++) {
         snprintf(metric, sizeof metric, "%s time per example, %d thread%s", phase, t + 1, t ? "s" : "");
-        add(results, w->name, metric, "us", us * times[t].median);
+        bench_add(results, w->name, metric, "us", us * times[t].median);
         snprintf(metric, sizeof metric, "%s time per example, %d thread%s, best", phase, t + 1, t ? "s" : "");
-        add(results, w->name, metric, "us", us * times[t].best);
+        bench_add(results, w->name, metric, "us", us * times[t].best);
     }
     snprintf(metric, sizeof metric, "%s synaptic events per second, 1 thread", phase);
-    add(results, w->name, metric, "1/s", rate);
+    bench_add(results, w->name, metric, "1/s", rate);
     snprintf(metric, sizeof metric, "%s share of the ceiling, 1 thread", phase);
-    add(results, w->name, metric, "1", rate / ceiling_rate);
+    bench_add(results, w->name, metric, "1", rate / ceiling_rate);
     printf("  %-10s %9.2f us %9.2f us %9.2f us %8.2f G/s %7.1f %%\n", phase, us * times[0].median, us * times[0].best,
            us * times[1].median, 1e-9 * rate, 100 * rate / ceiling_rate);
 }
@@ -50,14 +50,14 @@ void bench_report(json_t *results, const bench_workload *w, const bench_figures 
     printf("  memory: network %.2f MB, training run %.2f MB, tapes up to %.2f MB\n\n",
            1e-6 * (double)figures->model_memory, 1e-6 * (double)figures->run_memory,
            1e-6 * (double)figures->tape_bound);
-    add(results, w->name, "ceiling time per example", "us", us * figures->row_adds.best);
-    add(results, w->name, "ceiling synaptic events per second", "1/s", ceiling_rate);
-    add(results, w->name, "input spikes per example", "1", input);
-    add(results, w->name, "hidden spikes per example", "1", hidden);
-    add(results, w->name, "start-up to first batch", "ms", 1e3 * figures->start_up);
-    add(results, w->name, "memory of the network", "B", (double)figures->model_memory);
-    add(results, w->name, "memory of a training run", "B", (double)figures->run_memory);
-    add(results, w->name, "bound of the tapes", "B", (double)figures->tape_bound);
+    bench_add(results, w->name, "ceiling time per example", "us", us * figures->row_adds.best);
+    bench_add(results, w->name, "ceiling synaptic events per second", "1/s", ceiling_rate);
+    bench_add(results, w->name, "input spikes per example", "1", input);
+    bench_add(results, w->name, "hidden spikes per example", "1", hidden);
+    bench_add(results, w->name, "start-up to first batch", "ms", 1e3 * figures->start_up);
+    bench_add(results, w->name, "memory of the network", "B", (double)figures->model_memory);
+    bench_add(results, w->name, "memory of a training run", "B", (double)figures->run_memory);
+    bench_add(results, w->name, "bound of the tapes", "B", (double)figures->tape_bound);
 }
 
 int bench_write_json(const char *path, json_t *results, const rv_context *context)

@@ -52,16 +52,19 @@ void bench_workload_free(bench_workload *workload)
 
 /* ---- in the engine ---------------------------------------------------------------------------------------------- */
 
-static int add_populations(bench_model *m, const bench_workload *w)
+static int add_populations(bench_model *m, const bench_workload *w, bench_rule rule)
 {
-    const rv_lif lif = {.tau_mem = rv_const(20)};
-    const rv_li li = {.tau_mem = rv_const(20), .readout = rv_avg_var_exp_weight()};
+    const rv_neuron hidden = rule == BENCH_EPROP_ADAPTIVE
+                                 ? rv_adaptive_leaky_integrate_fire((rv_alif){.tau_mem = rv_const(20)})
+                                 : rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)});
+    const rv_li li = {.tau_mem = rv_const(20),
+                      .readout = rule < BENCH_EPROP ? rv_avg_var_exp_weight() : rv_avg_var()};
     int code = rv_population_add(
         &m->in, m->network, &(rv_population_desc){.name = "input", .shape = {w->inputs}, .neuron = rv_spike_input()});
     if (code >= 0)
         code = rv_population_add(
             &m->hid, m->network,
-            &(rv_population_desc){.name = "hidden", .shape = {w->hidden}, .neuron = rv_leaky_integrate_fire(lif)});
+            &(rv_population_desc){.name = "hidden", .shape = {w->hidden}, .neuron = hidden});
     if (code >= 0)
         code = rv_population_add(
             &m->out, m->network,
@@ -69,8 +72,10 @@ static int add_populations(bench_model *m, const bench_workload *w)
     return code;
 }
 
-static int add_connections(bench_model *m, const bench_workload *w)
+static int add_connections(bench_model *m, const bench_workload *w, bench_rule rule)
 {
+    const rv_synapse synapse =
+        rule < BENCH_EPROP ? rv_exponential((rv_exponential_params){.tau = rv_const(5)}) : rv_delta();
     rv_population *const source[] = {m->in, m->hid, m->hid}, *const target[] = {m->hid, m->hid, m->out};
     int code = 0;
     for (int i = 0; i < BENCH_CONNECTIONS && code >= 0; i++) {
@@ -79,38 +84,45 @@ static int add_connections(bench_model *m, const bench_workload *w)
             code = rv_connection_add(
                 &m->connections[i], m->network, source[i], target[i],
                 &(rv_connection_desc){.connectivity = rv_dense(rv_array(w->weights[i], size)),
-                                      .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)})});
+                                      .synapse = synapse});
     }
     return code;
 }
 
-static int compile(bench_model *m, const bench_workload *w, bool learns)
+static int compile(bench_model *m, const bench_workload *w, bench_rule rule)
 {
-    if (!learns)
+    if (rule == BENCH_INFERENCE)
         return rv_compile_inference(
             &m->compiled, m->network,
             &(rv_inference_desc){.example_timesteps = w->timesteps, .dt = 1, .batch_size = w->batch_size});
     /* the smallest step, so that activity stays what it is however long is measured; it costs what any other does */
+    if (rule >= BENCH_EPROP)
+        return rv_compile_eprop(&m->compiled, m->network,
+                                &(rv_eprop_desc){.example_timesteps = w->timesteps,
+                                                 .dt = 1,
+                                                 .batch_size = w->batch_size,
+                                                 .optimiser = rv_adam(1e-9),
+                                                 .online = rule == BENCH_EPROP_ONLINE});
     return rv_compile_eventprop(
         &m->compiled, m->network,
         &(rv_eventprop_desc){
             .example_timesteps = w->timesteps, .dt = 1, .batch_size = w->batch_size, .optimiser = rv_adam(1e-9)});
 }
 
-int bench_model_create(bench_model *out, const bench_workload *workload, int num_threads, bool learns,
+int bench_model_create(bench_model *out, const bench_workload *workload, int num_threads, bench_rule rule,
                        rv_context *errors)
 {
     *out = (bench_model){0};
     int code = rv_context_create(&out->context,
                                  &(rv_context_desc){.num_threads = num_threads, .isa = rv_context_isa(errors)});
     if (code >= 0)
-        code = rv_network_create(&out->network, out->context, RV_EVENTPROP_DEFAULTS);
+        code = rv_network_create(&out->network, out->context, rule < BENCH_EPROP ? RV_EVENTPROP_DEFAULTS : RV_EPROP_DEFAULTS);
     if (code >= 0)
-        code = add_populations(out, workload);
+        code = add_populations(out, workload, rule);
     if (code >= 0)
-        code = add_connections(out, workload);
+        code = add_connections(out, workload, rule);
     if (code >= 0)
-        code = compile(out, workload, learns);
+        code = compile(out, workload, rule);
     return code < 0 && out->context ? rv_error_set(errors, code, rv_last_error(out->context)) : code;
 }
 

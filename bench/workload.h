@@ -35,6 +35,15 @@ size_t bench_num_targets(const bench_workload *workload, int connection);
 float *bench_normal(uint64_t *random, size_t n, double mean, double sd);
 double bench_uniform(uint64_t *random);
 
+/* What is done with a network. */
+typedef enum bench_rule {
+    BENCH_INFERENCE,
+    BENCH_EVENTPROP,
+    BENCH_EPROP,          /* Delta synapses, unscaled currents, relative reset */
+    BENCH_EPROP_ADAPTIVE, /* the same with adaptive LIF neurons */
+    BENCH_EPROP_ONLINE,   /* BENCH_EPROP with traces of every synapse */
+} bench_rule;
+
 /* A workload in the engine. */
 typedef struct bench_model {
     rv_context *context;
@@ -45,7 +54,7 @@ typedef struct bench_model {
 } bench_model;
 
 /* Creates context, network and compiled network; on failure the detail is copied to error's. Free it in any event. */
-int bench_model_create(bench_model *out, const bench_workload *workload, int num_threads, bool learns,
+int bench_model_create(bench_model *out, const bench_workload *workload, int num_threads, bench_rule rule,
                        rv_context *errors);
 void bench_model_free(bench_model *model);
 /* Sets all weights to the workload's. */

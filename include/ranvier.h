@@ -17,6 +17,7 @@
 #include <ranvier/optimise.h>  /* optimisers */
 #include <ranvier/compile.h>   /* compilers, compiled networks, variables */
 #include <ranvier/train.h>     /* train, evaluate, predict; callbacks, probes, results */
+#include <ranvier/simulation.h> /* step by step */
 #include <ranvier/callbacks.h> /* built-in callbacks */
 
 #endif

@@ -78,6 +78,26 @@ static const training_task_desc eprop_online = {.rule = TRAINING_EPROP_ADAPTIVE,
                                                 .spikes_per_input = 4,
                                                 .seed = 10};
 
+/* Outputs that spike. */
+static const training_task_desc first_spikes = {.inputs = 40,
+                                                .hidden = 70,
+                                                .outputs = 5,
+                                                .examples = 37,
+                                                .timesteps = 60,
+                                                .spikes_per_input = 4,
+                                                .first_spikes = true,
+                                                .seed = 11};
+
+/* Whatever needs the gradient whole. */
+static const training_task_desc demanding = {.inputs = 40,
+                                             .hidden = 70,
+                                             .outputs = 5,
+                                             .examples = 37,
+                                             .timesteps = 60,
+                                             .spikes_per_input = 3,
+                                             .demanding = true,
+                                             .seed = 12};
+
 static const manner base = {.name = "one thread", .threads = 1};
 
 static void succeed(const training_task *task, int code)
@@ -192,7 +212,7 @@ static outcome train(const training_task_desc *desc, const manner *how)
     out.weights = hash_variable(&task, model, "g", out.weights);
     out.weights = hash_variable(&task, model, "M", out.weights);
     out.weights = hash_variable(&task, model, "V", out.weights);
-    if (desc->rule != TRAINING_EVENTPROP)
+    if (desc->rule != TRAINING_EVENTPROP || desc->demanding)
         out.weights = hash_biases(&task, model, out.weights);
     if (desc->learn_delays)
         out.weights = hash_delays(&task, model, out.weights);
@@ -342,17 +362,23 @@ static void another_seed_gives_other_bits(void **state)
         {#function "_with_eprop_of_adaptive_neurons", function, NULL, NULL, &tasks[4]},                               \
     {                                                                                                                 \
 #function "_with_traces", function, NULL, NULL, &tasks[5]                                                     \
+    },                                                                                                                \
+        {#function "_with_outputs_that_spike", function, NULL, NULL, &tasks[6]},                                      \
+    {                                                                                                                 \
+#function "_with_demanding_options", function, NULL, NULL, &tasks[7]                                          \
     }
 
 int main(void)
 {
-    static training_task_desc tasks[6];
+    static training_task_desc tasks[8];
     tasks[0] = plain;
     tasks[1] = wide;
     tasks[2] = delayed;
     tasks[3] = eprop;
     tasks[4] = eprop_adaptive;
     tasks[5] = eprop_online;
+    tasks[6] = first_spikes;
+    tasks[7] = demanding;
     const struct CMUnitTest tests[] = {
         EACH(a_repeated_run_gives_the_same_bits),
         EACH(any_number_of_threads_gives_the_same_bits),

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "support/files.h"
 #include "support/training_task.h"
 
 static void succeed(rv_context *context, int code)
@@ -400,6 +401,39 @@ static void biases_of_outputs_learn_unless_they_are_told_not_to(void **state)
     }
 }
 
+static void read_bias(const net *n, const rv_compiled_network *model, float bias[3])
+{
+    succeed(n->context, rv_variable_get(model, (rv_variable){.population = n->out, .name = "bias"}, bias, 3));
+}
+
+static void learnt_biases_are_saved_and_loaded_with_the_weights(void **state)
+{
+    const char *const key[] = {"5"};
+    float learnt[3], loaded[3], described[3];
+    net n;
+    (void)state;
+    make(&n, 10, 3, true, lif());
+    rv_compiled_network *const model = compile(&n, plain()), *const other = compile(&n, plain());
+    rv_compiled_network *tested = NULL;
+    const rv_serialiser files = rv_numpy_serialiser(test_path("biases"));
+    rv_result_free(train(&n, model, classes(&n), 1, NULL, 0));
+    succeed(n.context, rv_compiled_network_save(model, &files, key, 1));
+    assert_true(test_exists(test_path("biases/5-out-Bias.npy")));
+    succeed(n.context, rv_compiled_network_load(other, &files, key, 1));
+    succeed(n.context, rv_network_load(n.network, &files, key, 1));
+    succeed(n.context, rv_compile_inference(&tested, n.network, &(rv_inference_desc){.example_timesteps = STEPS}));
+    read_bias(&n, model, learnt);
+    read_bias(&n, other, loaded);
+    read_bias(&n, tested, described);
+    assert_true(learnt[0] != 0);
+    assert_memory_equal(learnt, loaded, sizeof learnt);
+    assert_memory_equal(learnt, described, sizeof learnt);
+    rv_compiled_network_free(model);
+    rv_compiled_network_free(other);
+    rv_compiled_network_free(tested);
+    unmake(&n);
+}
+
 static void training_lowers_the_loss_of_both_kinds(void **state)
 {
     (void)state;
@@ -498,6 +532,7 @@ int main(void)
         cmocka_unit_test(readouts_and_the_loss_are_of_the_softmax_in_every_step),
         cmocka_unit_test(a_zero_is_the_default_unless_it_is_given),
         cmocka_unit_test(biases_of_outputs_learn_unless_they_are_told_not_to),
+        cmocka_unit_test(learnt_biases_are_saved_and_loaded_with_the_weights),
         cmocka_unit_test(training_lowers_the_loss_of_both_kinds),
         cmocka_unit_test(what_eprop_cannot_learn_is_refused_by_name),
         cmocka_unit_test(another_loss_is_refused_when_the_run_is_prepared),

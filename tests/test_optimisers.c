@@ -326,6 +326,43 @@ static void a_connection_may_have_an_optimiser_of_its_own(void **state)
     end(&e);
 }
 
+static double tenfold(void *user, size_t number, double current)
+{
+    (void)user, (void)number;
+    return 10 * current;
+}
+
+/* alpha of all optimisers is scheduled, each from its own value, or that of the one that is named */
+static void a_schedule_is_for_all_optimisers_or_for_one(void **state)
+{
+    (void)state;
+    for (int named = 0; named < 2; named++) {
+        epoch e;
+        rv_result *result = NULL;
+        double alpha[2];
+        begin(&e, &small);
+        const rv_connection_optimiser own = {e.task.connections[2], rv_sgd(0.5, 0)};
+        const char *const name = rv_connection_name(own.connection);
+        succeed(&e, rv_compile_eventprop(&e.model, e.task.network,
+                                         &(rv_eventprop_desc){.example_timesteps = small.timesteps,
+                                                              .connection_optimisers = &own,
+                                                              .num_connection_optimisers = 1}));
+        const rv_callback callback = rv_optimiser_param_schedule((rv_optimiser_param_schedule_desc){
+            .param_name = "alpha", .func = tenfold, .optimiser = named ? name : NULL});
+        succeed(&e, rv_train(&result, e.model,
+                             &(rv_train_desc){.data = training_task_data(&e.task, e.task.spikes),
+                                              .num_epochs = 2,
+                                              .callbacks = &callback,
+                                              .num_callbacks = 1}));
+        succeed(&e, rv_optimiser_param_get(e.model, "alpha", &alpha[0]));
+        succeed(&e, rv_named_optimiser_param_get(e.model, name, "alpha", &alpha[1]));
+        about(alpha[0], named ? 0.001 : 0.1, 0, "alpha");
+        about(alpha[1], 50, 1, "alpha");
+        rv_result_free(result);
+        end(&e);
+    }
+}
+
 /* in -> hid -> out, of which the first is frozen or not; all read. */
 typedef struct chain {
     rv_context *context;
@@ -474,6 +511,7 @@ int main(void)
         cmocka_unit_test(accumulated_batches_are_one_large_batch),
         cmocka_unit_test(what_is_left_at_the_end_of_an_epoch_is_learnt_from),
         cmocka_unit_test(a_connection_may_have_an_optimiser_of_its_own),
+        cmocka_unit_test(a_schedule_is_for_all_optimisers_or_for_one),
         cmocka_unit_test(a_frozen_connection_keeps_its_weights_while_others_learn),
         cmocka_unit_test(wrong_options_are_found_at_set_up),
         cmocka_unit_test(clamps_are_set_by_name),

@@ -45,6 +45,7 @@ typedef struct trial {
     rv_callback callbacks[MAX_CALLBACKS], validation_callbacks[2];
     size_t num_callbacks, num_validation_callbacks;
     const char *add_firing_rate; /* population of a FiringRate */
+    bool record;                 /* spikes and voltages of hid; in a validation, counts */
 } trial;
 
 /* What it left. */
@@ -53,7 +54,8 @@ typedef struct outcome {
     char error[512];
     size_t num_epochs;
     double losses[8];
-    uint64_t weights; /* hash of all */
+    uint64_t weights;  /* hash of all */
+    uint64_t recorded; /* likewise */
 } outcome;
 
 typedef struct stopper {
@@ -120,6 +122,19 @@ static int next_batch(void *user, size_t batch, rv_input *inputs, rv_output *out
     return code < 0 ? code : 1;
 }
 
+static uint64_t hash_entries(uint64_t hash, const rv_entries *entries)
+{
+    for (size_t i = 0; entries && i < entries->num; i++) {
+        const rv_entry *e = &entries->items[i];
+        const size_t numbers[] = {e->epoch, e->example, e->num, e->shape[0], e->shape[1]};
+        hash = hash_bytes(hash, numbers, sizeof numbers);
+        hash = hash_bytes(hash, e->times, e->times ? e->num * sizeof *e->times : 0);
+        hash = hash_bytes(hash, e->ids, e->ids ? e->num * sizeof *e->ids : 0);
+        hash = hash_bytes(hash, e->values, e->values ? e->num * sizeof *e->values : 0);
+    }
+    return hash;
+}
+
 static void note(outcome *out, const training_task *task, const rv_compiled_network *model, const rv_result *result)
 {
     float *weights = NULL;
@@ -129,6 +144,9 @@ static void note(outcome *out, const training_task *task, const rv_compiled_netw
         out->losses[e] = rv_result_history(result, e)->items[0].value;
     assert_int_equal(training_task_get(&weights, &size, task, model, "g"), 0);
     out->weights = hash_bytes(0, weights, size * sizeof *weights);
+    out->recorded = hash_entries(0, rv_result_data(result, "spikes"));
+    out->recorded = hash_entries(out->recorded, rv_result_data(result, "v"));
+    out->recorded = hash_entries(out->recorded, rv_result_validation_data(result, "counts"));
     free(weights);
 }
 
@@ -151,6 +169,14 @@ static outcome run(const trial *t)
     if (t->add_firing_rate)
         callbacks[num++] = rv_firing_rate((rv_firing_rate_desc){
             .population = rv_population_by_name(task.network, t->add_firing_rate)});
+    if (t->record) {
+        callbacks[num++] =
+            rv_spike_recorder((rv_spike_recorder_desc){.population = task.hid, .key = "spikes", .neurons = rv_slice("::2")});
+        callbacks[num++] = rv_var_recorder((rv_var_recorder_desc){
+            .population = task.hid, .var = "v", .key = "v", .examples = rv_slice(":3"), .neurons = rv_index(1)});
+        validation[num_validation++] = rv_spike_recorder(
+            (rv_spike_recorder_desc){.population = task.hid, .key = "counts", .record_counts = true});
+    }
     /* the checkpoint comes before others: their states must be taken after they have seen the same */
     if (!t->no_checkpoint)
         callbacks[num++] = rv_checkpoint((rv_checkpoint_desc){
@@ -171,6 +197,7 @@ static outcome run(const trial *t)
         .shuffle = t->no_shuffle ? RV_OFF : RV_ON,
         .callbacks = callbacks,
         .num_callbacks = num,
+        .no_callbacks = num == 0,
         .validation_split = t->validation_split,
         .validation_callbacks = validation,
         .num_validation_callbacks = num_validation,
@@ -279,6 +306,7 @@ static void goes_on_to_the_same_state(const char *name, const trial *of, void (*
         check(out);
         assert_int_equal(out.num_epochs, EPOCHS);
         assert_memory_equal(out.losses, expected.losses, sizeof out.losses);
+        assert_int_equal(out.recorded, expected.recorded);
         if (out.weights != expected.weights || hash_of(after.folder, "2-state.npz") != state)
             fail_msg("%s: stopped after %zu batches it came to another state", name, k);
     }
@@ -337,11 +365,19 @@ static void an_iterator_is_asked_again_for_what_was_done(void **state)
     goes_on_to_the_same_state("iterator", &t, NULL);
 }
 
+static void what_was_recorded_goes_on(void **state)
+{
+    (void)state;
+    trial t = {.task = ordinary, .validation_split = 0.2, .record = true};
+    t.task.examples = 14;
+    goes_on_to_the_same_state("recorded", &t, NULL);
+}
+
 /* A test that did not come to its end is done again. */
 static void a_run_that_stops_in_its_validation_goes_on(void **state)
 {
     (void)state;
-    trial straight = {.task = ordinary, .validation_split = 0.2, .folder = folder_for("test", 0)};
+    trial straight = {.task = ordinary, .validation_split = 0.2, .record = true, .folder = folder_for("test", 0)};
     straight.task.examples = 14;
     const outcome expected = run(&straight);
     check(expected);
@@ -356,6 +392,7 @@ static void a_run_that_stops_in_its_validation_goes_on(void **state)
     const outcome out = run(&t);
     check(out);
     assert_memory_equal(out.losses, expected.losses, sizeof out.losses);
+    assert_int_equal(out.recorded, expected.recorded);
     assert_int_equal(hash_of(t.folder, "2-state.npz"), hash_of(straight.folder, "2-state.npz"));
 }
 
@@ -681,6 +718,7 @@ int main(void)
         cmocka_unit_test(eprop_goes_on),
         cmocka_unit_test(validation_and_augmentation_go_on),
         cmocka_unit_test(an_iterator_is_asked_again_for_what_was_done),
+        cmocka_unit_test(what_was_recorded_goes_on),
         cmocka_unit_test(a_run_that_stops_in_its_validation_goes_on),
         cmocka_unit_test(callbacks_go_on_with_what_they_knew),
         cmocka_unit_test(callbacks_change_no_bits),

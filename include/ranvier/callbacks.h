@@ -203,6 +203,8 @@ typedef struct rv_optimiser_param_schedule_desc {
     double (*func)(void *user, size_t epoch, double current);
     void *user;
     bool per_batch; /* before every batch instead, and func is given the number of batches so far; default false */
+    const char *optimiser; /* see rv_compiled_network_optimiser; must outlive the run; default: all that have it, each
+                              with its own current value */
 } rv_optimiser_param_schedule_desc;
 RV_API rv_callback rv_optimiser_param_schedule(rv_optimiser_param_schedule_desc desc);
 

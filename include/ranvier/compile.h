@@ -173,6 +173,8 @@ RV_API int rv_connection_synapses(const rv_compiled_network *model, const rv_con
 /* The optimisers that something learns with, by index: "optimiser", "delay_optimiser", "bias_optimiser", then those of
  * single connections, under their names; NULL past the end. */
 RV_API const char *rv_compiled_network_optimiser(const rv_compiled_network *model, size_t index);
+/* Whether there is an optimiser of this name (NULL: the first) and it has this parameter. */
+RV_API bool rv_named_optimiser_has(const rv_compiled_network *model, const char *optimiser, const char *param);
 /* Parameters of one of them ("alpha"); NULL is the first. Errors: RV_ERR_NAME, RV_ERR_VALUE, RV_ERR_STATE. */
 RV_API int rv_named_optimiser_param_get(const rv_compiled_network *model, const char *optimiser, const char *param,
                                         double *value);

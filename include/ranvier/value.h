@@ -77,8 +77,8 @@ typedef enum rv_param_kind {
  * name and the documentation. */
 typedef struct rv_param {
     const char *name;     /* attribute: "v_thresh" */
-    const char *internal; /* mlGeNN's internal name: "Vthresh"; "" if it has none */
-    const char *unit;     /* "ms", "" */
+    const char *internal; /* mlGeNN's internal name: "Vthresh"; "" or NULL if it has none */
+    const char *unit;     /* "ms"; "" or NULL if it has none */
     rv_param_kind kind;
     double value[RV_NUM_DEFAULTS]; /* default, by rv_defaults */
     double min, max;      /* range, inclusive unless min_open: min < x */

@@ -37,17 +37,30 @@ static int set_params(void *user, rv_run *run)
                        "OptimiserParamSchedule of '%s': func is NULL, expected a function of epoch and value", param);
     state->model = rv_run_compiled_network(run);
     state->batches = rv_run_start_epoch(run) * rv_run_num_batches(run);
-    return rv_optimiser_param_get(state->model, param, &current); /* an unknown one is an error before the run */
+    const char *name;
+    for (size_t i = 0; !state->desc.optimiser && (name = rv_compiled_network_optimiser(state->model, i)); i++)
+        if (rv_named_optimiser_has(state->model, name, param))
+            return RV_OK;
+    /* an unknown one is an error before the run */
+    return rv_named_optimiser_param_get(state->model, state->desc.optimiser, param, &current);
 }
 
+/* All optimisers that have the parameter, or the one that is named. */
 static int set(const optimiser_param_schedule *state, size_t number)
 {
-    const char *param = state->desc.param_name;
-    double current;
-    int rc = rv_optimiser_param_get(state->model, param, &current);
-    if (rc < 0)
-        return rc;
-    return rv_optimiser_param_set(state->model, param, state->desc.func(state->desc.user, number, current));
+    const char *param = state->desc.param_name, *name;
+    int rc = RV_OK;
+    for (size_t i = 0; rc >= 0 && (name = rv_compiled_network_optimiser(state->model, i)); i++) {
+        double current;
+        if ((state->desc.optimiser && strcmp(state->desc.optimiser, name)) ||
+            !rv_named_optimiser_has(state->model, name, param))
+            continue;
+        rc = rv_named_optimiser_param_get(state->model, name, param, &current);
+        if (rc >= 0)
+            rc = rv_named_optimiser_param_set(state->model, name, param,
+                                              state->desc.func(state->desc.user, number, current));
+    }
+    return rc;
 }
 
 static int on_epoch_begin(void *user, size_t epoch)

@@ -42,7 +42,7 @@ static const void *keep(uint64_t **next, const void *from, size_t count, size_t 
     return copy;
 }
 
-static int append(rv_recorder *recorder, const rv_entries *batch)
+int rv_recorder_add(rv_recorder *recorder, const rv_entries *batch)
 {
     const size_t num = recorder->entries.num;
     const size_t bytes = sizeof(recorder_block) + count_words(batch) * sizeof(uint64_t);
@@ -84,7 +84,7 @@ int rv_recorder_on_batch_end(void *user, size_t batch, const rv_metrics *metrics
     (void)metrics;
     rv_recorder *recorder = user;
     const rv_entries *seen = rv_probe_batch(recorder->probe);
-    return seen->num > 0 ? append(recorder, seen) : RV_OK;
+    return seen->num > 0 ? rv_recorder_add(recorder, seen) : RV_OK;
 }
 
 int rv_recorder_get_data(void *user, const char **key, const rv_entries **entries)

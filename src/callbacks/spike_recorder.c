@@ -27,6 +27,7 @@ static int set_params(void *user, rv_run *run)
 {
     spike_recorder *state = user;
     const rv_spike_recorder_desc *desc = &state->desc;
+    state->recorder.run = run;
     if (!desc->population)
         return rv_fail(state->recorder.context, RV_ERR_ARGUMENT,
                        "SpikeRecorder: population is NULL, expected a population of the network");
@@ -49,6 +50,8 @@ rv_callback rv_spike_recorder(rv_spike_recorder_desc desc)
         .set_params = set_params,
         .on_batch_end = rv_recorder_on_batch_end,
         .get_data = rv_recorder_get_data,
+        .save = rv_recorder_save,
+        .load = rv_recorder_load,
     };
     memcpy(callback.config.bytes, &desc, sizeof desc);
     return callback;

@@ -1,33 +1,19 @@
 #include "cli/callbacks_section.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/callback_kinds.h"
+#include "cli/path.h"
 #include "cli/say.h"
-#include "cli/schedules.h"
-
-/* What the keys of any callback are read into. */
-typedef struct callback_entry {
-    const char *key, *population, *var, *genn_var, *param_name;
-    size_t epoch_interval;
-    node *examples, *neurons, *schedule;
-    rv_flag record_counts;
-} callback_entry;
-
-/* What making a callback needs to know. */
-typedef struct callback_scope {
-    node *where;
-    const network_section *network;
-    const char *folder; /* of checkpoints */
-    callback_list *list;
-} callback_scope;
 
 typedef struct callback_kind {
     variant base;
     int (*make)(callback_scope *scope, const callback_entry *entry);
 } callback_kind;
 
-#define FIELD(name) offsetof(callback_entry, name)
+#define FIELD(name) CALLBACK_FIELD(name)
 /* clang-format off */
 #define KEY_ROWS_RECORDER                                                                                             \
     {"population", KEY_TEXT, FIELD(population), .required = true, .help = "which one to record"},                     \
@@ -38,35 +24,30 @@ typedef struct callback_kind {
      .help = "which ones; {axes: [...]} for one filter per axis"}
 /* clang-format on */
 
-/* ---- the table ---- */
+/* ---- what kinds of callbacks need ---- */
 
-static int make_progress_bar(callback_scope *scope, const callback_entry *entry)
+rv_population *callback_population(const callback_scope *scope, const callback_entry *entry)
 {
-    (void)entry;
-    if (!is_quiet())
-        callback_list_add(scope->list, rv_batch_progress_bar());
-    return STATUS_OK;
+    return network_section_population(scope->network, node_find(scope->where, "population"), entry->population);
 }
 
-static const key checkpoint_keys[] = {
-    {"epoch_interval", KEY_COUNT, FIELD(epoch_interval), .standard = "1", .min = 1,
-     .help = "save after every so many epochs, and after the last one"},
-};
-
-static int make_checkpoint(callback_scope *scope, const callback_entry *entry)
+const char *callback_path(callback_scope *scope, const char *path)
 {
-    callback_list_add(scope->list, rv_checkpoint((rv_checkpoint_desc){.folder = scope->folder,
-                                                                      .epoch_interval = entry->epoch_interval}));
-    scope->list->has_checkpoint = true;
-    return STATUS_OK;
+    char *joined = path_join(scope->folder, path);
+    char *kept = keep_make(&scope->list->store, strlen(joined) + 1, 1);
+    strcpy(kept, joined);
+    free(joined);
+    return kept;
 }
+
+/* ---- recorders ---- */
 
 /* What both recorders have: population, filters, and a key that does not depend on what else is in the list. */
 static int read_recorder(callback_scope *scope, const callback_entry *entry, rv_population **population,
                          const char **key_name, rv_filter *examples, rv_filter *neurons)
 {
     const node *where = scope->where;
-    *population = network_section_population(scope->network, node_find(where, "population"), entry->population);
+    *population = callback_population(scope, entry);
     int status = *population ? filter_read(entry->examples, &scope->list->store, examples) : STATUS_FAILED;
     if (!status)
         status = filter_read(entry->neurons, &scope->list->store, neurons);
@@ -118,30 +99,34 @@ static int make_var_recorder(callback_scope *scope, const callback_entry *entry)
     return status;
 }
 
-static const key param_schedule_keys[] = {
-    {"param_name", KEY_TEXT, FIELD(param_name), .required = true, .help = "parameter of the optimiser, as alpha"},
-    {"schedule", KEY_NODE, FIELD(schedule), .required = true, .help = "table of type and parameters"},
-};
+/* ---- the table ---- */
 
-static int make_param_schedule(callback_scope *scope, const callback_entry *entry)
-{
-    rv_optimiser_param_schedule_desc desc = {.param_name = entry->param_name};
-    const int status = schedule_read(entry->schedule, &scope->list->store, &desc.func, &desc.user);
-    if (!status)
-        callback_list_add(scope->list, rv_optimiser_param_schedule(desc));
-    return status;
-}
+#define KIND(class_name, name, help_text)                                                                             \
+    {                                                                                                                 \
+        {class_name, name##_keys, COUNT_OF(name##_keys), help_text}, make_##name                                      \
+    }
 
 static const callback_kind kinds[] = {
-    {{"BatchProgressBar", NULL, 0, "progress, loss and metrics"}, make_progress_bar},
-    {{"Checkpoint", checkpoint_keys, COUNT_OF(checkpoint_keys), "weights, in RUN/checkpoint"}, make_checkpoint},
-    {{"SpikeRecorder", spike_recorder_keys, COUNT_OF(spike_recorder_keys), "spikes of a population, in RUN/recorded"},
-     make_spike_recorder},
-    {{"VarRecorder", var_recorder_keys, COUNT_OF(var_recorder_keys), "a variable of a population, in RUN/recorded"},
-     make_var_recorder},
-    {{"OptimiserParamSchedule", param_schedule_keys, COUNT_OF(param_schedule_keys),
-      "sets a parameter of the optimiser before every epoch"},
-     make_param_schedule},
+    KIND("BatchProgressBar", progress_bar, "progress, loss and metrics"),
+    KIND("Checkpoint", checkpoint, "weights, and what --resume needs, in RUN/checkpoint"),
+    KIND("SpikeRecorder", spike_recorder, "spikes of a population, in RUN/recorded"),
+    KIND("VarRecorder", var_recorder, "a variable of a population, in RUN/recorded"),
+    KIND("OptimiserParamSchedule", param_schedule, "sets a parameter of the optimiser before every epoch"),
+    KIND("LearningRateSchedule", learning_rate_schedule, "likewise, by epoch or batch, with a warm-up"),
+    KIND("ReduceLROnPlateau", reduce_lr_on_plateau, "lowers the learning rate when nothing becomes better"),
+    KIND("EarlyStopping", early_stopping, "stops when nothing becomes better"),
+    KIND("ModelCheckpoint", model_checkpoint, "weights of the best and the last epoch, in RUN/best"),
+    KIND("BackupAndRestore", backup_and_restore, "everything that resuming needs, in RUN/backup, until the end"),
+    KIND("CSVLogger", csv_logger, "a row per epoch"),
+    KIND("TensorBoard", tensor_board, "event files with all metrics, in RUN/logs"),
+    {{"TerminateOnNaN", NULL, 0, "stops when the loss is not finite"}, make_terminate_on_nan},
+    {{"FiringRate", activity_keys, COUNT_OF(activity_keys), "adds POPULATION.rate to the metrics, Hz"},
+     make_firing_rate},
+    {{"SilentNeurons", activity_keys, COUNT_OF(activity_keys),
+      "adds POPULATION.silent, the part of its neurons that never spiked in the epoch"},
+     make_silent_neurons},
+    KIND("Timer", timer, "where the time went, by epoch, in RUN/times.csv"),
+    KIND("LambdaCallback", lambda_callback, "commands that are run when something happens"),
 };
 
 const variant *callback_at(size_t index)

@@ -14,14 +14,14 @@ typedef struct callback_list {
     size_t num;
     const char *recorded[MAX_CALLBACKS]; /* keys of what is recorded */
     size_t num_recorded;
-    bool has_checkpoint;
+    bool has_checkpoint, has_progress;
     keep store; /* what the callbacks point to */
 } callback_list;
 
 /* By index, for help; NULL past the end. */
 const variant *callback_at(size_t index);
 
-/* Reads a list. Checkpoints go to `folder`, which must outlive the runs. Progress bars are left out when quiet. */
+/* Reads a list. What its callbacks write goes to `folder`, that of the run, which must outlive the runs. */
 int callback_list_read(callback_list *out, node *where, const network_section *network, const char *folder);
 /* Adds a callback of the program's own. */
 void callback_list_add(callback_list *list, rv_callback added);

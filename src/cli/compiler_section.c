@@ -10,9 +10,13 @@
 typedef struct compiler_table {
     node *example_timesteps, *optimiser;
     rv_eventprop_desc desc;
+    rv_eprop_desc eprop;
+    rv_flag online;
+    int feedback; /* rv_feedback */
 } compiler_table;
 
 #define DESC(field) offsetof(compiler_table, desc.field)
+#define EPROP_DESC(field) offsetof(compiler_table, eprop.field)
 
 const key compiler_keys[] = {
     {"example_timesteps", KEY_NODE, offsetof(compiler_table, example_timesteps), .standard = "auto",
@@ -37,13 +41,33 @@ static const key eventprop_keys[] = {
      .help = "divides the readout inside the softmax"},
 };
 
+/* in the order of rv_feedback */
+static const char *const feedbacks[] = {"symmetric", "random", NULL};
+
+static const key eprop_keys[] = {
+    {"optimiser", KEY_NODE, offsetof(compiler_table, optimiser), .standard = "adam",
+     .help = "table of type and parameters"},
+    {"tau_reg", KEY_NUMBER, EPROP_DESC(tau_reg), .positive = true, .standard = "500",
+     .help = "ms; time constant of a neuron's mean spike rate"},
+    {"c_reg", KEY_NUMBER, EPROP_DESC(c_reg), .standard = "0.001", .help = "strength with which rates are regularised"},
+    {"f_target", KEY_NUMBER, EPROP_DESC(f_target), .standard = "10", .help = "Hz; rate that they are drawn to"},
+    {"train_output_bias", KEY_FLAG, EPROP_DESC(train_output_bias), .standard = "true",
+     .help = "the outputs' biases learn too"},
+    {"feedback", KEY_CHOICE, offsetof(compiler_table, feedback), .standard = "symmetric", .choices = feedbacks,
+     .help = "errors come back through the weights to the outputs, or fixed random ones"},
+    {"online", KEY_FLAG, offsetof(compiler_table, online), .standard = "false",
+     .help = "keeps traces of every synapse: the same gradients, a hundred times as slow"},
+};
+
 enum {
     EVENTPROP = 0,
+    EPROP,
     INFERENCE,
 };
 
 static const variant compilers[] = {
     [EVENTPROP] = {"eventprop", eventprop_keys, COUNT_OF(eventprop_keys), "learns by exact gradients at spike times"},
+    [EPROP] = {"eprop", eprop_keys, COUNT_OF(eprop_keys), "learns by e-prop: eligibility times a learning signal"},
     [INFERENCE] = {"inference", NULL, 0, "does not learn"},
 };
 
@@ -63,7 +87,7 @@ static int choose(node *where)
 int compiler_section_defaults(node *where, rv_defaults *out)
 {
     const int index = choose(where);
-    *out = index == EVENTPROP ? RV_EVENTPROP_DEFAULTS : RV_CLASS_DEFAULTS;
+    *out = index == EVENTPROP ? RV_EVENTPROP_DEFAULTS : index == EPROP ? RV_EPROP_DEFAULTS : RV_CLASS_DEFAULTS;
     return index < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -76,8 +100,13 @@ int compiler_section_read(compiler_section *out, node *where, rv_context *contex
     int status = index < 0 ? STATUS_FAILED : schema_read_variant(where, &compilers[index], &table, &common);
     if (status)
         return status;
-    out->learns = index == EVENTPROP;
+    out->learns = index != INFERENCE;
+    out->eprop = index == EPROP;
     out->desc = table.desc;
+    out->eprop_desc = table.eprop;
+    out->eprop_desc.c_reg_given = out->eprop_desc.f_target_given = true;
+    out->eprop_desc.online = table.online == RV_ON;
+    out->eprop_desc.feedback = (rv_feedback)table.feedback;
     const node *steps = table.example_timesteps;
     out->auto_steps = steps->kind == NODE_SCALAR && strcmp(steps->text, "auto") == 0;
     if (!out->auto_steps)
@@ -104,6 +133,16 @@ int compiler_section_settle(compiler_section *section, double latest_time)
     return STATUS_OK;
 }
 
+static int compile_eprop(rv_compiled_network **out, const compiler_section *section, rv_network *network)
+{
+    rv_eprop_desc desc = section->eprop_desc;
+    desc.example_timesteps = section->desc.example_timesteps;
+    desc.dt = section->desc.dt;
+    desc.batch_size = section->desc.batch_size;
+    desc.optimiser = section->desc.optimiser;
+    return rv_compile_eprop(out, network, &desc);
+}
+
 int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,
                              rv_context *context, bool learn)
 {
@@ -112,7 +151,8 @@ int compiler_section_compile(rv_compiled_network **out, const compiler_section *
         .dt = section->desc.dt,
         .batch_size = section->desc.batch_size,
     };
-    const int rc =
-        learn ? rv_compile_eventprop(out, network, &section->desc) : rv_compile_inference(out, network, &inference);
+    const int rc = section->eprop ? compile_eprop(out, section, network)
+                   : learn        ? rv_compile_eventprop(out, network, &section->desc)
+                                  : rv_compile_inference(out, network, &inference);
     return rc < 0 ? fault_library(section->where, context, rc) : STATUS_OK;
 }

@@ -8,7 +8,9 @@ typedef struct compiler_section {
     node *where;
     bool learns;            /* a compiler that trains */
     bool auto_steps;        /* example_timesteps: auto */
-    rv_eventprop_desc desc; /* of a compiler that does not learn: the first three fields */
+    bool eprop;             /* by e-prop, else by EventProp */
+    rv_eventprop_desc desc; /* of other compilers: the first three fields */
+    rv_eprop_desc eprop_desc;
 } compiler_section;
 
 /* Keys by compiler, for help: 0 = all compilers, 1.. the rows of compiler_at. */
@@ -22,7 +24,8 @@ int compiler_section_defaults(node *where, rv_defaults *out);
 int compiler_section_read(compiler_section *out, node *where, rv_context *context);
 /* Settles `example_timesteps: auto` from the latest spike of the data (ms), in the tree too. */
 int compiler_section_settle(compiler_section *section, double latest_time);
-/* Compiles for training, or for inference if `learn` is false. */
+/* Compiles for training, or for inference if `learn` is false; e-prop's outputs are read out as it learnt them, so it
+ * compiles in either case. */
 int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,
                              rv_context *context, bool learn);
 

@@ -146,12 +146,12 @@ int experiment_open(experiment *out, const char *operand, const options *given)
     return status;
 }
 
-int experiment_read_callbacks(experiment *e, const char *checkpoints)
+int experiment_read_callbacks(experiment *e, const char *folder)
 {
-    const int status = callback_list_read(&e->callbacks, e->callbacks_where, &e->network, checkpoints);
+    const int status = callback_list_read(&e->callbacks, e->callbacks_where, &e->network, folder);
     if (status)
         return status;
-    return callback_list_read(&e->validation_callbacks, e->validation_callbacks_where, &e->network, checkpoints);
+    return callback_list_read(&e->validation_callbacks, e->validation_callbacks_where, &e->network, folder);
 }
 
 void experiment_clear(experiment *e)

@@ -42,8 +42,8 @@ extern const size_t num_run_keys;
 
 /* `operand` is the file, or a run folder, whose experiment.yaml is meant. Clear it also after a failure. */
 int experiment_open(experiment *out, const char *operand, const options *given);
-/* Reads both lists of callbacks, whose checkpoints go to a folder, which must outlive the runs. */
-int experiment_read_callbacks(experiment *e, const char *checkpoints);
+/* Reads both lists of callbacks, which write to the folder of a run, which must outlive the runs. */
+int experiment_read_callbacks(experiment *e, const char *folder);
 /* wanted: bits 1 << set_id; a set that is wanted and not in the experiment is left out. */
 int experiment_load(experiment *e, unsigned wanted);
 int experiment_compile(experiment *e, bool learn);

@@ -14,7 +14,8 @@ typedef struct options {
     const char *out;   /* --out */
     const char *load;  /* --load */
     const char *epoch; /* --epoch */
-    bool quiet, verbose, models, man, help;
+    const char *progress; /* --progress */
+    bool resume, quiet, verbose, models, man, help;
 } options;
 
 typedef enum option_kind {
@@ -71,6 +72,12 @@ void options_print_help(FILE *stream, const command *of);
     {                                                                                                                 \
         .name = "quiet", .letter = 'q', .offset = offsetof(options, quiet),                                           \
         .help = "print results, warnings and errors only"                                                             \
+    }
+#define OPTION_ROW_PROGRESS                                                                                           \
+    {                                                                                                                 \
+        .name = "progress", .letter = 'p', .argument = "MODE", .kind = OPTION_TEXT,                                   \
+        .offset = offsetof(options, progress),                                                                        \
+        .help = "auto (a bar on a terminal, else lines), lines, json\n(JSON lines for programs) or quiet"             \
     }
 #define OPTION_ROW_VERBOSE                                                                                            \
     {                                                                                                                 \

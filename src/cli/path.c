@@ -37,6 +37,12 @@ char *path_absolute(const char *path)
     return found ? found : copy_text(path);
 }
 
+bool path_exists(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0;
+}
+
 bool path_is_folder(const char *path)
 {
     struct stat found;

@@ -15,6 +15,7 @@ char *path_stem(const char *path);
 /* The absolute path without links if it exists, else a copy. */
 char *path_absolute(const char *path);
 
+bool path_exists(const char *path);
 bool path_is_folder(const char *path);
 /* Whether there is nothing at the path, or an empty folder. */
 bool path_is_free(const char *path);

@@ -1,8 +1,10 @@
 #include "cli/run_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "cli/memory.h"
@@ -72,6 +74,23 @@ int run_folder_make(const experiment *e, const char *folder)
     if (!status)
         status = write_experiment(e, folder);
     return status ? status : write_plan(e, folder);
+}
+
+int run_folder_resume(const experiment *e, const char *folder, bool changed)
+{
+    const int status = changed ? write_experiment(e, folder) : STATUS_OK;
+    return status ? status : write_plan(e, folder);
+}
+
+/* The lock is the system's: it goes when the process goes, however that ends. Some file systems have none. */
+int run_folder_lock(const char *folder)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fault("%s: %s", folder, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return fault("%s: another process is training in it", folder);
+    return STATUS_OK;
 }
 
 /* Whether a is a later epoch than b: both numbers without leading zeros. */

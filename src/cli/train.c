@@ -1,14 +1,15 @@
-/* ranvier train FILE. Everything is read, built and checked before the run folder is made and the first batch is
- * learnt. */
+/* ranvier train FILE, ranvier train --resume RUN. Everything is read, built and checked before the run folder is made
+ * and the first batch is learnt. */
 #include "cli/program.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "cli/evaluate.h"
-#include "cli/history.h"
 #include "cli/interrupt.h"
+#include "cli/memory.h"
 #include "cli/path.h"
+#include "cli/progress.h"
 #include "cli/recorded.h"
 #include "cli/report.h"
 #include "cli/run_folder.h"
@@ -19,7 +20,8 @@ typedef struct job {
     experiment e;
     char *folder;      /* of the run */
     char *checkpoints; /* folder/checkpoint */
-    history history;
+    char *history;     /* folder/history.csv */
+    bool resumes;      /* there is a checkpoint to go on from */
     rv_run *run;
     rv_result *result;
     rv_run *test_run; /* NULL without a test set */
@@ -29,43 +31,80 @@ typedef struct job {
 /* The experiment's callbacks, and those that keep what a run folder promises. */
 static int read_callbacks(job *j)
 {
-    j->checkpoints = path_join(j->folder, "checkpoint");
-    const int status = experiment_read_callbacks(&j->e, j->checkpoints);
+    const int status = experiment_read_callbacks(&j->e, j->folder);
     if (status)
         return status;
     callback_list *callbacks = &j->e.callbacks;
+    j->checkpoints = path_join(j->folder, "checkpoint");
+    j->history = path_join(j->folder, "history.csv");
     if (!callbacks->has_checkpoint) /* what was learnt is kept in any case */
-        callback_list_add(callbacks,
-                          rv_checkpoint((rv_checkpoint_desc){.folder = j->checkpoints, .epoch_interval = SIZE_MAX}));
-    history_start(&j->history, j->folder);
-    callback_list_add(callbacks, history_callback(&j->history));
+        callback_list_add(callbacks, rv_checkpoint((rv_checkpoint_desc){
+                                         .folder = j->checkpoints, .epoch_interval = SIZE_MAX, .resumable = 1}));
+    if (progress_is_set() && !callbacks->has_progress)
+        callback_list_add(callbacks, progress_callback(RV_PROGRESS_AUTO, 0));
+    callback_list_add(callbacks, rv_csv_logger((rv_csv_logger_desc){.path = j->history}));
+    return STATUS_OK;
+}
+
+/* Whether there is a checkpoint to go on from; a run that ended before its first one begins at its beginning. */
+static int find_checkpoint(job *j)
+{
+    char *mark = path_join(j->checkpoints, "latest");
+    j->resumes = path_exists(mark);
+    free(mark);
+    if (!j->resumes)
+        note("%s: there is no checkpoint yet, the run begins at its beginning", j->folder);
     return STATUS_OK;
 }
 
 /* Prepares training, and the test with it: what is wrong with the test set is found now, not after training. */
 static int prepare(job *j)
 {
-    const rv_train_desc desc = experiment_train_desc(&j->e);
+    rv_train_desc desc = experiment_train_desc(&j->e);
+    desc.resume_from = j->resumes ? j->checkpoints : NULL;
     const int rc = rv_train_prepare(&j->run, j->e.model, &desc);
     if (rc < 0)
         return experiment_fault(&j->e, rc);
-    if (!is_quiet())
-        callback_list_add(&j->test_callbacks, rv_batch_progress_bar());
+    callback_list_add(&j->test_callbacks, progress_callback(RV_PROGRESS_AUTO, 0));
     return evaluation_prepare(&j->test_run, &j->e, &j->test_callbacks);
+}
+
+/* A new folder, or that of the run that goes on. */
+static int choose_folder(job *j, const options *given)
+{
+    if (!given->resume)
+        return run_folder_choose(&j->folder, &j->e, given->out);
+    j->folder = copy_text(given->operand);
+    return run_folder_lock(j->folder);
+}
+
+static int check_usage(const options *given)
+{
+    if (!given->operand)
+        return fault_usage("train", "which experiment? train needs FILE");
+    if (given->resume && given->out)
+        return fault_usage("train", "--resume goes on in its own folder and takes no --out");
+    if (given->resume && !path_is_folder(given->operand))
+        return fault("%s: is not the folder of a run", given->operand);
+    return progress_set("train", given->progress);
 }
 
 static int set_up(job *j, const options *given)
 {
     experiment *e = &j->e;
-    int status = experiment_open(e, given->operand, given);
+    int status = check_usage(given);
+    if (!status)
+        status = experiment_open(e, given->operand, given);
     if (!status && !e->compiler.learns)
-        status = fault_at(node_find(e->compiler.where, "type"), "this compiler does not learn: train needs eventprop");
+        status = fault_at(node_find(e->compiler.where, "type"), "this compiler does not learn: train needs eventprop or eprop");
     if (!status && !e->data.sets[SET_TRAIN].where)
         status = fault_at(e->data.where, "data.train is missing: there is nothing to learn from");
     if (!status)
-        status = run_folder_choose(&j->folder, e, given->out);
+        status = choose_folder(j, given);
     if (!status)
         status = read_callbacks(j);
+    if (!status && given->resume)
+        status = find_checkpoint(j);
     if (!status)
         status = experiment_load(e, 1U << SET_TRAIN | 1U << SET_VALIDATION | 1U << SET_TEST);
     if (!status)
@@ -99,20 +138,28 @@ static int execute(job *j)
         !status)
         status = fault_library(NULL, j->e.context, RV_ERR_FILE);
     if (!status && interrupt_signal()) {
-        note("stopped by a signal; weights and history are in %s", j->folder);
+        note("stopped by a signal; to go on: ranvier train --resume %s", j->folder);
         status = STATUS_SIGNAL + interrupt_signal();
     }
     return status;
 }
 
+static int make_folder(const job *j, const options *given)
+{
+    if (given->resume)
+        return run_folder_resume(&j->e, j->folder, given->num_settings > 0);
+    const int status = run_folder_make(&j->e, j->folder);
+    return status ? status : run_folder_lock(j->folder);
+}
+
 static int train(const options *given)
 {
     job j = {0};
-    int status = given->operand ? set_up(&j, given) : fault_usage("train", "which experiment? train needs FILE");
+    int status = set_up(&j, given);
     if (!status)
         print_summary(&j);
     if (!status)
-        status = run_folder_make(&j.e, j.folder);
+        status = make_folder(&j, given);
     if (!status)
         status = execute(&j);
     if (!status) {
@@ -124,8 +171,8 @@ static int train(const options *given)
     rv_run_free(j.test_run);
     rv_run_free(j.run);
     rv_result_free(j.result);
-    history_clear(&j.history);
     experiment_clear(&j.e);
+    free(j.history);
     free(j.checkpoints);
     free(j.folder);
     return status;
@@ -147,8 +194,13 @@ static const option train_options[] = {
      .kind = OPTION_SET,
      .path = "training.num_epochs",
      .help = "number of epochs (--set training.num_epochs=N)"},
+    {.name = "resume",
+     .letter = 'r',
+     .offset = offsetof(options, resume),
+     .help = "go on with the run in the folder FILE, to the same bits\nas if it had never stopped"},
     OPTION_ROW_SEED,
     OPTION_ROW_THREADS,
+    OPTION_ROW_PROGRESS,
     OPTION_ROW_QUIET,
     OPTION_ROW_VERBOSE,
     OPTION_ROW_HELP,
@@ -165,7 +217,10 @@ const command train_command = {
                    "The run folder gets experiment.yaml (the resolved experiment: training it again gives\n"
                    "the same bits), plan.txt, history.csv (a row per epoch), checkpoint/ and recorded/.\n"
                    "Progress goes to standard error, results go to standard output. Ctrl-C ends the run\n"
-                   "after the batch at hand, with checkpoint and history written; a second one at once.",
+                   "after the batch at hand, with checkpoint and history written; a second one at once.\n"
+                   "\n"
+                   "A run that was stopped, killed or failed goes on with 'ranvier train --resume RUN', from its\n"
+                   "newest checkpoint; logs are cut back to it. It may be given more --epochs.",
     .options = train_options,
     .num_options = sizeof train_options / sizeof train_options[0],
     .run = train,

@@ -152,6 +152,9 @@ static int plan_regularisation(rv_compiled_network *model)
 {
     rv_eventprop_desc *d = &model->eventprop;
     const rv_regularisation all = {NULL, d->reg_lambda_upper, d->reg_lambda_lower, d->reg_nu_upper};
+    if (d->num_regularisations && !d->regularisations)
+        return rv_fail(model->context, RV_ERR_ARGUMENT,
+                       "EventProp: num_regularisations is %zu, but regularisations is NULL", d->num_regularisations);
     int error = set_regularisation(model, NULL, &all);
     for (uint32_t i = 0; !error && i < model->num_populations; i++) {
         rv_plan_population *p = &model->populations[i];

@@ -2,7 +2,8 @@
  * everything is read and checked before the first weight changes.
  *
  * Weights are keys..., <connection>, "g". Where synapses are listed they may come with them, as "pre_ind" and "post_ind";
- * then the weights are in their order, and the connection gets these synapses. */
+ * then the weights are in their order, and the connection gets these synapses. Biases are keys..., <population>, "Bias":
+ * a checkpoint has them where they have learnt. */
 #include <math.h>
 #include <stdio.h>
 
@@ -11,16 +12,17 @@
 #include "compile/plan.h"
 #include "compile/saved.h"
 #include "connectivity/sparse.h"
+#include "values/params.h"
 #include "values/value.h"
 
-const char **rv_connection_keys(rv_context *context, const char *const *keys, size_t num_keys,
-                                const rv_connection *connection, const char *variable)
+const char **rv_saved_keys(rv_context *context, const char *const *keys, size_t num_keys, const char *object,
+                           const char *variable)
 {
     const char **out = rv_alloc(context, num_keys + 2, sizeof *out, "keys");
     for (size_t i = 0; out && i < num_keys; i++)
         out[i] = keys[i];
     if (out) {
-        out[num_keys] = connection->name;
+        out[num_keys] = object;
         out[num_keys + 1] = variable;
     }
     return out;
@@ -42,9 +44,9 @@ typedef struct loaded {
     rv_wiring *wiring; /* NULL = that which it has */
 } loaded;
 
-static int read_array(const source *from, const char *name, rv_ndarray *out)
+static int read_array(const source *from, const char *object, const char *name, rv_ndarray *out)
 {
-    const char **names = rv_connection_keys(from->context, from->keys, from->num_keys, from->connection, name);
+    const char **names = rv_saved_keys(from->context, from->keys, from->num_keys, object, name);
     const int error = names ? from->serialiser->deserialise(from->serialiser->user, from->context, names,
                                                             from->num_keys + 2, out)
                             : RV_ERR_MEMORY;
@@ -70,7 +72,7 @@ static int to_float(const rv_ndarray *array, float *out)
 static int read_weights(const source *from, loaded *out)
 {
     rv_ndarray array = {0};
-    int error = read_array(from, "g", &array);
+    int error = read_array(from, from->connection->name, "g", &array);
     if (!error && !(out->weights = rv_alloc(from->context, array.size, sizeof *out->weights, "weights to load")))
         error = RV_ERR_MEMORY;
     if (!error) {
@@ -104,7 +106,7 @@ static uint32_t index_at(const rv_ndarray *array, size_t i)
 static int read_indices(const source *from, const char *name, size_t num, uint32_t **out)
 {
     rv_ndarray array = {0};
-    int error = read_array(from, name, &array);
+    int error = read_array(from, from->connection->name, name, &array);
     if (!error && array.size != num)
         error = rv_fail(from->context, RV_ERR_FORMAT, "connection '%s': the checkpoint holds %zu weights and %zu %s",
                         from->connection->name, num, array.size, name);
@@ -170,6 +172,52 @@ static int read_connection(const source *from, const rv_wiring *wiring, bool del
     return RV_OK;
 }
 
+/* ---- biases ----------------------------------------------------------------------------------------------------- */
+
+/* The row of a population's biases in the table of its parameters, -1 = it has none. */
+static int bias_row(const rv_population *population)
+{
+    const rv_neuron_model *neuron = population->neuron.model;
+    return rv_param_find(neuron->params, neuron->num_params, "bias");
+}
+
+/* *out (size of the population) is freed with rv_free; NULL where there are none, and there need not be any. */
+static int read_bias(const source *from, const rv_population *population, bool required, float **out)
+{
+    rv_ndarray array = {0};
+    int error = read_array(from, population->name, "Bias", &array);
+    if (error == RV_ERR_CHECKPOINT && !required)
+        return RV_OK;
+    if (!error && array.size != population->size)
+        error = rv_fail(from->context, RV_ERR_CHECKPOINT, "population '%s' has %zu biases, the checkpoint holds %zu",
+                        population->name, population->size, array.size);
+    if (!error && !(*out = rv_alloc(from->context, array.size, sizeof **out, "biases to load")))
+        error = RV_ERR_MEMORY;
+    if (!error) {
+        error = to_float(&array, *out);
+        if (error)
+            rv_fail(from->context, error,
+                    "population '%s': biases in the checkpoint must be finite floating point numbers",
+                    population->name);
+    }
+    rv_ndarray_clear(&array);
+    return error;
+}
+
+static int set_bias(rv_compiled_network *model, rv_population *population, const float *bias)
+{
+    if (model)
+        return rv_variable_set(model, (rv_variable){.population = population, .name = "bias"}, bias, population->size);
+    rv_value *value = &population->neuron.value[bias_row(population)], copy;
+    const rv_value array = rv_array(bias, population->size);
+    const int error = rv_value_copy(population->network->context, &copy, &array, population->name);
+    if (error)
+        return error;
+    rv_value_clear(value);
+    *value = copy;
+    return RV_OK;
+}
+
 /* ---- into what ------------------------------------------------------------------------------------------------- */
 
 static int set_compiled(rv_compiled_network *model, rv_connection *connection, const loaded *what)
@@ -200,9 +248,10 @@ static int set_described(rv_connection *connection, const loaded *what)
 static int load_all(rv_network *network, rv_compiled_network *model, const rv_serialiser *serialiser,
                     const char *const *keys, size_t num_keys)
 {
-    const size_t num = network->num_connections;
+    const size_t num = network->num_connections, num_populations = network->num_populations;
     loaded *all = rv_alloc(network->context, num, sizeof *all, "weights to load");
-    int error = all ? RV_OK : RV_ERR_MEMORY;
+    float **biases = rv_alloc(network->context, num_populations, sizeof *biases, "biases to load");
+    int error = all && biases ? RV_OK : RV_ERR_MEMORY;
     if (!error && serialiser->verify)
         error = serialiser->verify(serialiser->user, network->context, keys, num_keys);
     for (size_t i = 0; !error && i < num; i++) {
@@ -213,6 +262,15 @@ static int load_all(rv_network *network, rv_compiled_network *model, const rv_se
         if (!connection->connectivity.model->fixed)
             error = read_connection(&from, c ? c->wiring : connection->wiring, delays, &all[i]);
     }
+    for (size_t i = 0; !error && i < num_populations; i++) {
+        const rv_population *population = network->populations[i];
+        const source from = {serialiser, keys, num_keys, network->context, NULL};
+        if (bias_row(population) >= 0)
+            error = read_bias(&from, population, model && model->populations[i].bias.value, &biases[i]);
+    }
+    for (size_t i = 0; !error && i < num_populations; i++)
+        if (biases[i])
+            error = set_bias(model, network->populations[i], biases[i]);
     for (size_t i = 0; !error && i < num; i++)
         if (all[i].weights)
             error = model ? set_compiled(model, network->connections[i], &all[i])
@@ -221,6 +279,9 @@ static int load_all(rv_network *network, rv_compiled_network *model, const rv_se
         rv_free(all[i].weights);
         rv_wiring_free(all[i].wiring);
     }
+    for (size_t i = 0; biases && i < num_populations; i++)
+        rv_free(biases[i]);
+    rv_free(biases);
     rv_free(all);
     return error;
 }

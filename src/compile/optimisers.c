@@ -13,18 +13,29 @@ const char *rv_compiled_network_optimiser(const rv_compiled_network *model, size
     return NULL;
 }
 
-/* `name` NULL = the first. */
+/* `name` NULL = the first; NULL if there is none. */
+static rv_plan_optimiser *look_up(const rv_compiled_network *model, const char *name)
+{
+    for (size_t i = 0; i < model->num_optimisers; i++)
+        if (model->optimisers[i].used && (!name || !strcmp(model->optimisers[i].name, name)))
+            return &model->optimisers[i];
+    return NULL;
+}
+
 static int find_optimiser(const rv_compiled_network *model, const char *name, rv_plan_optimiser **out)
 {
     if (!model->rule)
         return rv_fail(model->context, RV_ERR_STATE, "optimiser '%s': a network that does not learn has no optimiser",
                        name ? name : "optimiser");
-    for (size_t i = 0; i < model->num_optimisers; i++) {
-        *out = &model->optimisers[i];
-        if ((*out)->used && (!name || !strcmp((*out)->name, name)))
-            return RV_OK;
-    }
-    return rv_fail(model->context, RV_ERR_NAME, "the network has no optimiser '%s'", name ? name : "");
+    *out = look_up(model, name);
+    return *out ? RV_OK
+                : rv_fail(model->context, RV_ERR_NAME, "the network has no optimiser '%s'", name ? name : "");
+}
+
+bool rv_named_optimiser_has(const rv_compiled_network *model, const char *optimiser, const char *param)
+{
+    const rv_plan_optimiser *o = look_up(model, optimiser);
+    return o && rv_param_find(o->optimiser.model->params, o->optimiser.model->num_params, param) >= 0;
 }
 
 static int find_param(const rv_compiled_network *model, const char *name, const char *param, rv_plan_optimiser **out,

@@ -240,6 +240,9 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
  * Moments start anew. */
 int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *connection, rv_wiring *wiring, const float *weights);
 
+/* The offset in the block of a state variable, by attribute or internal name; NONE if there is none of the name. */
+size_t rv_plan_find_state(const rv_plan_population *population, const char *name);
+
 /* Rounds learnt delays to the timesteps that the kernels use. */
 void rv_plan_round_delays(rv_plan_connection *connection, size_t first_row, size_t num_rows);
 

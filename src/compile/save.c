@@ -1,4 +1,5 @@
-/* Trainable state and synapses to a serialiser, under mlGeNN's names: keys..., <connection>, "g" (pre_ind, post_ind). */
+/* Trainable state and synapses to a serialiser, under mlGeNN's names: keys..., <connection>, "g" (pre_ind, post_ind), and
+ * keys..., <population>, "Bias" where biases learn. */
 #include "base/alloc.h"
 #include "compile/plan.h"
 #include "compile/saved.h"
@@ -8,7 +9,7 @@ static int save_array(const rv_compiled_network *model, const rv_plan_connection
                       const char *const *keys, size_t num_keys, const char *name, rv_dtype dtype, void *data)
 {
     const size_t size = c->wiring->num_weights;
-    const char **names = rv_connection_keys(model->context, keys, num_keys, c->connection, name);
+    const char **names = rv_saved_keys(model->context, keys, num_keys, c->connection->name, name);
     const int error = names ? serialiser->serialise(serialiser->user, model->context, names, num_keys + 2,
                                                     &(rv_ndarray){dtype, 1, {size}, size, data})
                             : RV_ERR_MEMORY;
@@ -27,6 +28,17 @@ static int save_weights(const rv_compiled_network *model, const rv_plan_connecti
     if (!error)
         error = save_array(model, c, serialiser, keys, num_keys, "g", RV_FLOAT32, flat);
     rv_free(flat);
+    return error;
+}
+
+static int save_bias(const rv_compiled_network *model, const rv_plan_population *p, const rv_serialiser *serialiser,
+                     const char *const *keys, size_t num_keys)
+{
+    const char **names = rv_saved_keys(model->context, keys, num_keys, p->population->name, "Bias");
+    const int error = names ? serialiser->serialise(serialiser->user, model->context, names, num_keys + 2,
+                                                    &(rv_ndarray){RV_FLOAT32, 1, {p->n}, p->n, p->bias.value})
+                            : RV_ERR_MEMORY;
+    rv_free(names);
     return error;
 }
 
@@ -93,6 +105,9 @@ int rv_compiled_network_save(const rv_compiled_network *model, const rv_serialis
         if (!error)
             error = save_synapses(model, c, &noted, keys, num_keys);
     }
+    for (uint32_t i = 0; !error && i < model->num_populations; i++)
+        if (model->populations[i].bias.value)
+            error = save_bias(model, &model->populations[i], &noted, keys, num_keys);
     if (!error && serialiser->commit)
         error = serialiser->commit(serialiser->user, model->context, keys, num_keys,
                                    (const char *const *)notes.names, notes.num);

@@ -4,8 +4,8 @@
 
 #include "compile/plan.h"
 
-/* keys, the connection's name, and the variable's; (num_keys + 2), freed with rv_free */
-const char **rv_connection_keys(rv_context *context, const char *const *keys, size_t num_keys,
-                                const rv_connection *connection, const char *variable);
+/* keys, the name of a connection or population, and the variable's; (num_keys + 2), freed with rv_free */
+const char **rv_saved_keys(rv_context *context, const char *const *keys, size_t num_keys, const char *object,
+                           const char *variable);
 
 #endif

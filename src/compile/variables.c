@@ -115,6 +115,18 @@ static int find_sized(const rv_compiled_network *model, rv_variable variable, si
     return RV_OK;
 }
 
+size_t rv_plan_find_state(const rv_plan_population *p, const char *name)
+{
+    if (p->input != RV_NONE && !strcmp(name, "Input"))
+        return p->input;
+    for (int i = 0; i < p->model->num_state; i++) {
+        const rv_state_variable *v = &p->model->state[i];
+        if (v->internal[0] && (!strcmp(name, v->internal) || !strcmp(name, v->name)))
+            return p->state[i];
+    }
+    return RV_NONE;
+}
+
 int rv_variable_size(const rv_compiled_network *model, rv_variable variable, size_t *size)
 {
     place p;

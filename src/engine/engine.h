@@ -204,6 +204,8 @@ int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tap
 
 void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *example);
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t);
+/* Shows an input that takes values a frame (n). The steps do it by themselves, but where example->values are NULL. */
+void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame);
 /* Readouts, losses, metrics, limits. */
 int rv_forward_end(const rv_engine *engine, rv_example *example);
 

@@ -173,16 +173,21 @@ static void copy_taps(const rv_compiled_network *model, const rv_block *block, c
     }
 }
 
-/* The next frame of an input that takes values, where one begins in step t; the last one stays. */
-static void show_frame(const rv_plan_population *p, const rv_neuron_step *step, float *state, const float *values,
-                       uint32_t t)
+void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame)
 {
-    const uint32_t frame = t / p->frame_steps;
-    if (t % p->frame_steps || frame >= p->num_frames)
-        return;
-    memcpy(state + p->input, values + frame * p->n, p->n * sizeof *values);
+    const rv_plan_population *p = &engine->model->populations[population];
+    memcpy(block->state + p->input, frame, p->n * sizeof *frame);
     if (p->begin_frame)
-        p->begin_frame(step);
+        p->begin_frame(&block->steps[population]);
+}
+
+/* The next frame of an input that takes values, where one begins in step t; the last one stays. */
+static void show_frame(const rv_engine *engine, rv_block *block, uint32_t population, const float *values, uint32_t t)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    const uint32_t frame = t / p->frame_steps;
+    if (t % p->frame_steps == 0 && frame < p->num_frames)
+        rv_forward_show(engine, block, population, values + frame * p->n);
 }
 
 /* One step of a population's neurons; its spikes go on the tape. */
@@ -203,8 +208,8 @@ static int step_population(const rv_engine *engine, rv_block *block, rv_example 
     step->ids = tape->ids + used;
     step->crossing = tape->crossing ? tape->crossing + used : NULL;
     step->num_negative = p->is_signed ? &num_negative : NULL;
-    if (p->model->takes_values)
-        show_frame(p, step, block->state, example->values[population], t);
+    if (p->model->takes_values && example->values[population])
+        show_frame(engine, block, population, example->values[population], t);
     tape->offset[t + 1] = used + (uint32_t)(engine->learn && p->eprop.forward ? p->eprop.forward : p->forward)(step);
     if (tape->negative)
         tape->negative[t] = tape->offset[t + 1] - (uint32_t)num_negative;

@@ -34,7 +34,7 @@
 #define RV_WIDTH 4
 #endif
 
-typedef float rv_vec __attribute__((vector_size(4 * RV_WIDTH), may_alias));
+typedef float rv_vec __attribute__((vector_size(4 * RV_WIDTH))); /* aliases floats, as all vectors do, but no pointers */
 typedef int32_t rv_veci __attribute__((vector_size(4 * RV_WIDTH), may_alias));
 typedef float rv_half __attribute__((vector_size(32), may_alias));    /* of 16 lanes */
 typedef float rv_quarter __attribute__((vector_size(16), may_alias)); /* of 16 lanes */

@@ -47,6 +47,9 @@ typedef struct rv_kernels {
     /* p[k] = exp(v[k]) / (sum over the n of them); both have room for n rounded up to 16, where p gets 0 */
     void (*softmax)(float *p, const float *v, size_t n);
 
+    /* steps[i] = the timestep in which a spike at times[i] (ms) fires; num_steps where that is too late */
+    void (*steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
+
     /* one step of Adam on n weights w with gradient g and moments m, v */
     void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
     /* and of gradient descent with momentum m */

@@ -178,6 +178,7 @@ static double sum_squares(const float *x, size_t n)
     return lane[0];
 }
 
+void RV_ISA_NAME(rv_steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
 void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
 void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alpha, float momentum);
 
@@ -193,6 +194,7 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .scale = scale,
     .clip = clip,
     .sum_squares = sum_squares,
+    .steps_of = RV_ISA_NAME(rv_steps_of),
     .adam = RV_ISA_NAME(rv_adam),
     .sgd = RV_ISA_NAME(rv_sgd),
 };

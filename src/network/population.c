@@ -73,6 +73,9 @@ static int set_neuron(rv_population *population, const rv_neuron *neuron)
         return rv_fail(context, RV_ERR_ARGUMENT, "%s: neuron is required", what);
     population->neuron.model = model;
     population->neuron.readout = neuron->readout;
+    const int error = neuron->readout ? rv_readout_check(context, neuron->readout, what) : RV_OK;
+    if (error)
+        return error;
     if (neuron->readout && (neuron->readout->needs_spikes ? !model->spikes : model->voltage < 0))
         return rv_fail(context, RV_ERR_NETWORK, "%s: readout %s needs %s, which %s has not", what,
                        neuron->readout->name, neuron->readout->needs_spikes ? "spikes" : "a voltage", model->name);

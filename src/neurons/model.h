@@ -54,8 +54,8 @@ typedef struct rv_neuron_step {
     float f_avg_keep, f_avg_add; /* exp(-dt / tau_reg), and 1 minus that */
 } rv_neuron_step;
 
-/* One step of the adjoint sweep of one population: the free flow, then the jumps of those who spiked (sections 6.1,
- * 6.3 of the equations in docs/learning.md). Everything per synapse group g. */
+/* One step of the adjoint sweep of one population: the free flow, then the jumps of those who spiked (sections 2
+ * and 3 of docs/learning.md). Everything per synapse group g. */
 typedef struct rv_adjoint_step {
     size_t n_pad;
     float *lambda_v;                    /* in: after step t + 1; out: after step t */

@@ -4,7 +4,7 @@
 #include "kernels/dispatch.h"
 #include "neurons/input_frames.h"
 
-enum { SIGNED_SPIKES, INPUT_FRAMES, INPUT_FRAME_TIMESTEPS, NUM_PARAMS };
+enum { SIGNED_SPIKES = POISSON_SIGNED_SPIKES, INPUT_FRAMES, INPUT_FRAME_TIMESTEPS, NUM_PARAMS };
 
 static const rv_param params[NUM_PARAMS] = {
     [SIGNED_SPIKES] = {"signed_spikes", "", "", RV_PARAM_FLAG, RV_SAME(0), 0, 1, false,

@@ -4,6 +4,8 @@
 
 #include "neurons/model.h"
 
+enum { POISSON_SIGNED_SPIKES }; /* first row of the parameter table */
+
 enum { POISSON_PROBABILITY, POISSON_NUM_STATE };
 
 #endif

@@ -19,8 +19,9 @@ typedef uint32_t __attribute__((may_alias)) word;
 static void begin_frame(const rv_neuron_step *s)
 {
     word *probability = (word *)s->state[POISSON_PROBABILITY];
+    const bool is_signed = s->param[POISSON_SIGNED_SPIKES][0] != 0;
     for (size_t j = s->begin; j < s->end; j++) {
-        const double x = (double)s->in_syn[0][j], rate = s->num_negative ? fabs(x) : x;
+        const double x = (double)s->in_syn[0][j], rate = is_signed ? fabs(x) : x;
         const double p = rate > 0 ? 1 - rv_exp(-rate * (double)s->dt) : 0;
         probability[j] = p * 0x1p32 < 0x1p32 - 1 ? (word)(p * 0x1p32) : UINT32_MAX;
     }

@@ -78,7 +78,12 @@ static int write_manifest(rv_context *context, const char *path, const json_t *m
     char *text = json_dumps(manifest, JSON_INDENT(2));
     if (!text)
         return no_memory(context);
-    const int rc = rv_atomic_file_save(context, path, text, strlen(text));
+    rv_atomic_file *file;
+    int rc = rv_atomic_file_open(&file, context, path);
+    if (rc == RV_OK && (rc = rv_atomic_file_printf(file, "%s\n", text)) == RV_OK)
+        rc = rv_atomic_file_commit(file);
+    else if (file)
+        rv_atomic_file_abort(file);
     free(text);
     return rc;
 }

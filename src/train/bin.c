@@ -1,13 +1,14 @@
 #include "train/bin.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/context.h"
 #include "base/error.h"
 #include "data/spikes.h"
+#include "kernels/kernels.h"
 
 #define SHORT_RUN 32 /* keys that insertion sorts faster */
 
@@ -21,6 +22,7 @@ int rv_binner_create(rv_binner *binner, rv_context *context, size_t num_neurons,
 void rv_binner_clear(rv_binner *binner)
 {
     rv_free(binner->keys);
+    rv_free(binner->steps);
     rv_free(binner->occupied);
     *binner = (rv_binner){0};
 }
@@ -74,26 +76,18 @@ static void spread_keys(rv_binner *b)
     sort_keys(b->keys, num);
 }
 
-/* The step of a time, or num_steps beyond the end: the first t with t dt >= time, but for rounding. */
-static inline uint32_t step_of(const rv_binner *b, float time)
-{
-    const double x = (double)time / b->dt, y = x - 1e-4 - x * (double)FLT_EPSILON;
-    if (!(y <= (double)b->num_steps - 1))
-        return b->num_steps;
-    const int32_t whole = (int32_t)y; /* towards 0 */
-    return (uint32_t)(whole + ((double)whole < y));
-}
-
 static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const uint32_t *ids32, size_t n)
 {
-    const int error = rv_grow(b->context, &b->keys, &b->capacity, n, sizeof *b->keys, "binned spikes");
+    int error = rv_grow(b->context, &b->keys, &b->capacity, n, sizeof *b->keys, "binned spikes");
+    if (!error)
+        error = rv_grow(b->context, &b->steps, &b->max_steps, n, sizeof *b->steps, "binned spikes");
     if (error)
         return error;
+    rv_kernels_for(b->context->isa)->steps_of(b->steps, times, n, b->dt, b->num_steps);
     size_t num = 0;
     for (size_t i = 0; i < n; i++) {
-        const uint32_t step = step_of(b, times[i]);
-        b->keys[num] = (uint64_t)step << 32 | (ids16 ? ids16[i] : ids32[i]);
-        num += step < b->num_steps;
+        b->keys[num] = (uint64_t)b->steps[i] << 32 | (ids16 ? ids16[i] : ids32[i]);
+        num += b->steps[i] < b->num_steps;
     }
     b->num = num;
     if (sort_keys(b->keys, num))
@@ -108,8 +102,11 @@ size_t rv_binner_count_late(const rv_binner *binner, const rv_spikes *spikes, si
     const uint32_t *ids32;
     size_t n, late = 0;
     rv_spikes_view(spikes, example, &times, &ids16, &ids32, &n);
-    while (late < n && step_of(binner, times[n - 1 - late]) >= binner->num_steps)
-        late++;
+    for (uint32_t step = binner->num_steps; late < n; late++) {
+        rv_kernels_for(binner->context->isa)->steps_of(&step, &times[n - 1 - late], 1, binner->dt, binner->num_steps);
+        if (step < binner->num_steps)
+            break;
+    }
     return late;
 }
 
@@ -123,17 +120,18 @@ int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example)
     return bin(binner, times, ids16, ids32, n);
 }
 
-static int check_transformed(const rv_binner *binner, size_t example, const float *times, const int32_t *ids, size_t n)
+static int check_transformed(const rv_binner *binner, size_t num_neurons, size_t example, const float *times,
+                             const int32_t *ids, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(times[i]) || times[i] < 0)
             return rv_fail(binner->context, RV_ERR_SPIKE,
                            "transform: spike %zu of example %zu must have a time >= 0 ms, got %g", i, example,
                            (double)times[i]);
-        if (ids[i] < 0 || (size_t)ids[i] >= binner->num_neurons)
+        if (ids[i] < 0 || (size_t)ids[i] >= num_neurons)
             return rv_fail(binner->context, RV_ERR_SPIKE,
                            "transform: spike %zu of example %zu must have an id >= 0 and < %zu, got %d", i, example,
-                           binner->num_neurons, ids[i]);
+                           num_neurons, ids[i]);
     }
     return RV_OK;
 }
@@ -162,7 +160,7 @@ int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t
             error = rv_fail(binner->context, RV_ERR_SPIKE, "transform: example %zu must have at most %zu spikes, got %zu",
                             example, capacity, num);
         else
-            error = check_transformed(binner, example, times, ids, num);
+            error = check_transformed(binner, rv_population_size(population), example, times, ids, num);
     }
     if (!error)
         error = bin(binner, times, NULL, (const uint32_t *)ids, num);

@@ -14,6 +14,8 @@ typedef struct rv_binner {
     size_t num_neurons;
     uint64_t *keys; /* (num) step << 32 | neuron, ascending */
     size_t num, capacity;
+    uint32_t *steps; /* scratch: of each spike */
+    size_t max_steps;
     uint64_t *occupied; /* (num_neurons) example's stamp << 32 | last step + 1, so that nothing needs clearing */
     uint32_t stamp;
 } rv_binner;

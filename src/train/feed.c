@@ -17,51 +17,15 @@ static bool is_input(const rv_population *population)
 
 /* ---- checks ---- */
 
-static int check_spikes(const rv_feed *feed, const rv_feed_input *input)
-{
-    rv_context *context = feed->model->context;
-    const char *name = input->population->name;
-    if (!input->spikes)
-        return rv_fail(context, RV_ERR_DATA, "input '%s': spikes are required", name);
-    if (rv_spikes_num_neurons(input->spikes) != input->population->size)
-        return rv_fail(context, RV_ERR_SHAPE, "input '%s' has %zu neurons, its data have %zu", name,
-                       input->population->size, rv_spikes_num_neurons(input->spikes));
-    return RV_OK;
-}
-
-static int check_values(const rv_feed *feed, const rv_feed_input *input)
-{
-    rv_context *context = feed->model->context;
-    const char *name = input->population->name;
-    if (!input->values)
-        return rv_fail(context, RV_ERR_DATA, "input '%s': %s takes values, and they are required", name,
-                       input->population->neuron.model->name);
-    if (input->num_values % input->example_size)
-        return rv_fail(context, RV_ERR_SHAPE,
-                       "input '%s' has %zu values, expected a multiple of %zu: %zu neurons x %zu input_frames", name,
-                       input->num_values, input->example_size, input->population->size,
-                       input->example_size / input->population->size);
-    for (size_t i = 0; i < input->num_values; i++)
-        if (!isfinite(input->values[i]))
-            return rv_fail(context, RV_ERR_DATA, "input '%s': value %zu of example %zu must be finite, got %g", name,
-                           i % input->example_size, i / input->example_size, (double)input->values[i]);
-    return RV_OK;
-}
-
-static size_t examples_of(const rv_feed_input *input)
-{
-    return input->example_size ? input->num_values / input->example_size : rv_spikes_num_examples(input->spikes);
-}
-
 static int check_input(const rv_feed *feed, const rv_feed_input *input)
 {
-    const int error = input->example_size ? check_values(feed, input) : check_spikes(feed, input);
+    const int error = rv_feed_input_check(input, feed->model->context);
     if (error)
         return error;
-    if (examples_of(input) != examples_of(&feed->inputs[0]))
-        return rv_fail(feed->model->context, RV_ERR_SHAPE,
-                       "input '%s' has %zu examples, expected %zu as the first input", input->population->name,
-                       examples_of(input), examples_of(&feed->inputs[0]));
+    const size_t num = rv_feed_input_examples(input), expected = rv_feed_input_examples(&feed->inputs[0]);
+    if (num != expected)
+        return rv_fail(feed->model->context, RV_ERR_SHAPE, "input '%s' has %zu examples, expected %zu as the first input",
+                       input->population->name, num, expected);
     return RV_OK;
 }
 
@@ -72,19 +36,12 @@ static int check_data(rv_feed *feed, bool labels_required)
         error = check_input(feed, &feed->inputs[i]);
     if (error)
         return error;
-    feed->num_examples = examples_of(&feed->inputs[0]);
+    feed->num_examples = rv_feed_input_examples(&feed->inputs[0]);
     if (feed->num_examples > UINT32_MAX)
         return rv_fail(feed->model->context, RV_ERR_DATA, "more than 4294967295 examples");
     for (int i = 0; !error && i < feed->num_outputs; i++)
         error = rv_feed_check_output(feed, &feed->outputs[i], labels_required);
     return error;
-}
-
-/* Numbers of one example of an input that takes values; 0 for others. */
-static size_t example_size(const rv_feed *feed, const rv_population *population)
-{
-    const rv_plan_population *p = &feed->model->populations[population->index];
-    return p->model->takes_values ? p->num_frames * p->n : 0;
 }
 
 static int check_ports(rv_feed *feed, const rv_data *data)
@@ -93,19 +50,12 @@ static int check_ports(rv_feed *feed, const rv_data *data)
     const rv_network *network = feed->model->network;
     for (; feed->num_inputs < RV_MAX_PORTS && data->inputs[feed->num_inputs].population; feed->num_inputs++) {
         const rv_input *input = &data->inputs[feed->num_inputs];
-        if (input->population->network != network || !is_input(input->population))
-            return rv_fail(context, RV_ERR_ARGUMENT, "input '%s' is not an input population of this network",
-                           input->population->name);
+        const int error = rv_feed_input_make(&feed->inputs[feed->num_inputs], feed->model, input);
+        if (error)
+            return error;
         for (int i = 0; i < feed->num_inputs; i++)
             if (feed->inputs[i].population == input->population)
                 return rv_fail(context, RV_ERR_ARGUMENT, "input '%s' is given twice", input->population->name);
-        feed->inputs[feed->num_inputs] = (rv_feed_input){
-            .population = input->population,
-            .spikes = input->spikes,
-            .values = input->values,
-            .num_values = input->num_values,
-            .example_size = example_size(feed, input->population),
-        };
     }
     for (int i = 0; i < RV_MAX_PORTS && data->outputs[i].population; i++) {
         const int error = rv_feed_add_output(feed, &data->outputs[i]);
@@ -224,19 +174,6 @@ int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_req
 
 /* ---- loading ---- */
 
-static int load_keys(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_binner *binner)
-{
-    const int error = rv_tape_reserve(engine, p, tape, 0, binner->num + 1);
-    uint32_t k = 0;
-    for (uint32_t t = 0; !error && t < engine->model->num_steps; t++) {
-        tape->offset[t] = k;
-        for (; k < binner->num && rv_binned_step(binner->keys[k]) == t; k++)
-            tape->ids[k] = rv_binned_id(binner->keys[k]);
-    }
-    tape->offset[engine->model->num_steps] = k;
-    return error;
-}
-
 static int load_spikes(const rv_feed *feed, const rv_engine *engine, const rv_feed_input *input, rv_example *example,
                        rv_binner *binner)
 {
@@ -253,7 +190,8 @@ static int load_spikes(const rv_feed *feed, const rv_engine *engine, const rv_fe
         error = rv_binner_run(binner, input->spikes, example->index);
     }
     return error ? error
-                 : load_keys(engine, &feed->model->populations[population], &example->tapes[population], binner);
+                 : rv_feed_input_put(engine, &feed->model->populations[population], &example->tapes[population], 0,
+                                     binner);
 }
 
 int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example, int worker)

@@ -122,18 +122,8 @@ int rv_spike_probe_add(rv_probe **out, rv_run *run, const rv_spike_probe_desc *d
 
 static bool find_state(const rv_plan_population *p, const char *name, rv_tap *tap)
 {
-    if (p->input != RV_NONE && !strcmp(name, "Input")) {
-        *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = p->input};
-        return true;
-    }
-    for (int i = 0; i < p->model->num_state; i++) {
-        const rv_state_variable *v = &p->model->state[i];
-        if (v->internal[0] && (!strcmp(name, v->internal) || !strcmp(name, v->name))) {
-            *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = p->state[i]};
-            return true;
-        }
-    }
-    return false;
+    *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = rv_plan_find_state(p, name)};
+    return tap->offset != RV_NONE;
 }
 
 /* "LambdaI" is that of the first synapse group, "LambdaI1" of the second, ... */

@@ -131,6 +131,41 @@ static int visit_network(rv_run *run, rv_state *state, rv_plan_visit_fn visit)
     return error ? error : rv_plan_visit(run->model, visit, &t);
 }
 
+/* Who is connected to whom, where the connectivity lists it: weights mean nothing without. (2, num): sources, targets;
+ * *out is freed with rv_free. */
+static int list_synapses(const rv_run *run, const rv_plan_connection *c, uint32_t **out, size_t *num)
+{
+    int error = rv_variable_size(run->model, (rv_variable){.connection = c->connection, .name = "g"}, num);
+    *out = error ? NULL : rv_alloc(run->context, 2 * *num, sizeof **out, "synapses");
+    if (!error && !*out)
+        error = RV_ERR_MEMORY;
+    return error ? error : rv_connection_synapses(run->model, c->connection, *out, *out + *num, *num);
+}
+
+static int visit_synapses(rv_run *run, rv_state *state, bool check)
+{
+    int error = rv_state_set_scope(state, "synapses/");
+    for (uint32_t i = 0; !error && i < run->model->num_connections; i++) {
+        const rv_plan_connection *c = &run->model->connections[i];
+        const char *name = c->connection->name;
+        uint32_t *synapses = NULL;
+        size_t num = 0;
+        if (!c->connection->connectivity.model->sparse)
+            continue;
+        error = list_synapses(run, c, &synapses, &num);
+        if (!error && !check)
+            error = rv_state_put(state, name, RV_UINT32, synapses, 2 * num);
+        const rv_ndarray *saved = check && !error ? rv_state_find(state, name) : NULL;
+        if (check && !error &&
+            (!saved || saved->dtype != RV_UINT32 || saved->size != 2 * num ||
+             (num > 0 && memcmp(saved->data, synapses, 2 * num * sizeof *synapses) != 0)))
+            error = rv_fail(run->context, RV_ERR_CHECKPOINT,
+                            "resume: connection '%s' has other synapses than when the checkpoint was made", name);
+        rv_free(synapses);
+    }
+    return error;
+}
+
 /* ---- callbacks ---- */
 
 /* The scope of callback i: its class, and how many of it come before. */
@@ -219,6 +254,8 @@ static int get_progress(rv_run *run, rv_state *state)
     if (!error) {
         run->position = (rv_position){position[0], position[1]};
         run->epoch = run->position.epoch;
+        if (run->validation)
+            run->validation->epoch = run->epoch;
         scores->count = position[2];
     }
     rv_free(values);
@@ -235,6 +272,8 @@ int rv_run_put_state(rv_run *run, rv_state *state)
     if (!error)
         error = visit_network(run, state, lend_array);
     if (!error)
+        error = visit_synapses(run, state, false);
+    if (!error)
         error = put_callbacks(run, state);
     return error || !run->validation ? error : put_callbacks(run->validation, state);
 }
@@ -242,6 +281,8 @@ int rv_run_put_state(rv_run *run, rv_state *state)
 int rv_run_get_state(rv_run *run, rv_state *state)
 {
     int error = visit_network(run, state, check_array);
+    if (!error)
+        error = visit_synapses(run, state, true);
     if (!error)
         error = check_facts(run, state);
     if (!error)

@@ -41,7 +41,8 @@ bool rv_param_in_range(const rv_param *param, double x)
 
 int rv_param_fail_range(rv_context *context, const rv_param *param, double x, const char *what)
 {
-    const char *space = param->unit[0] ? " " : "", *whole = param->kind == RV_PARAM_COUNT ? "a whole number " : "";
+    const char *unit = param->unit ? param->unit : "", *space = unit[0] ? " " : "";
+    const char *whole = param->kind == RV_PARAM_COUNT ? "a whole number " : "";
     char expected[128];
     if (param->kind == RV_PARAM_FLAG)
         snprintf(expected, sizeof expected, "0 or 1");
@@ -49,10 +50,10 @@ int rv_param_fail_range(rv_context *context, const rv_param *param, double x, co
         snprintf(expected, sizeof expected, "a finite number");
     else if (isinf(param->max))
         snprintf(expected, sizeof expected, "%s%s %g%s%s", whole, param->min_open ? ">" : ">=", param->min, space,
-                 param->unit);
+                 unit);
     else
         snprintf(expected, sizeof expected, "%s%s %g and <= %g%s%s", whole, param->min_open ? ">" : ">=", param->min,
-                 param->max, space, param->unit);
+                 param->max, space, unit);
     return rv_fail(context, RV_ERR_VALUE, "%s: %s must be %s, got %g", what, param->name, expected, x);
 }
 

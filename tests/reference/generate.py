@@ -269,20 +269,21 @@ def settle(case, options):
             return True
         off = [name for name in spiking if not 1.5 <= rate[name] <= 0.2 * case.T + 1]
         if not off:
-            return clear(case, traces, stateful, spiking)
+            return clear(case, traces, stateful, spiking, options)
         gain[off[0]] *= 1.25 if rate[off[0]] < 1.5 else 0.85
     return False
 
 
-def clear(case, traces, stateful, spiking):
-    if min(trace[name].margin for trace in traces for name in stateful) < MARGIN:
+def clear(case, traces, stateful, spiking, options):
+    if min(trace[name].margin for trace in traces for name in stateful) < options.get("margin", MARGIN):
         return False
     if case.params["compiler"] != "EventPropCompiler":
         return True
     slopes = [trace[name].i_minus_v[trace[name].spikes > 0].min(initial=np.inf) for trace in traces for name in spiking]
     late = any(trace[name].spikes[-1].any() for trace in traces for name in spiking)
-    peaks = [np.diff(np.sort(trace[name].v, axis=0)[-2:], axis=0).min() for trace in traces for name in case.outputs()]
-    return min(slopes) > MIN_SLOPE and late and min(peaks) > MARGIN
+    peaks = [np.diff(np.sort(trace[name].v, axis=0)[-2:], axis=0).min() for trace in traces for name in case.outputs()
+             if case.populations[name]["readout"] == "MaxVar"]
+    return min(slopes) > options.get("min_slope", MIN_SLOPE) and late and min(peaks, default=1.0) > MARGIN
 
 
 def expect(case):

@@ -60,7 +60,10 @@ static int connect(training_task *task, int which, rv_population *source, rv_pop
 static int add_network(training_task *task, uint64_t *random)
 {
     const training_task_desc *const d = &task->desc;
-    const rv_readout readout = rv_avg_var();
+    const rv_neuron output =
+        d->first_spikes
+            ? rv_leaky_integrate_fire((rv_lif){.v_thresh = rv_const(0.5), .readout = rv_first_spike_time()})
+            : rv_leaky_integrate((rv_li){.readout = rv_avg_var()});
     const rv_neuron hidden =
         d->rule == TRAINING_EPROP_ADAPTIVE
             ? rv_adaptive_leaky_integrate_fire((rv_alif){.v_thresh = rv_const(1), .beta = rv_const(0.1)})
@@ -76,9 +79,7 @@ static int add_network(training_task *task, uint64_t *random)
                                  &(rv_population_desc){.name = "hid", .shape = {d->hidden}, .neuron = hidden});
     if (code >= 0)
         code = rv_population_add(&task->out, task->network,
-                                 &(rv_population_desc){.name = "out",
-                                                       .shape = {d->outputs},
-                                                       .neuron = rv_leaky_integrate((rv_li){.readout = readout})});
+                                 &(rv_population_desc){.name = "out", .shape = {d->outputs}, .neuron = output});
     if (code >= 0)
         code = connect(task, 0, task->in, task->hid, (random_weights){1.2, 1.5, d->delays}, random);
     if (code >= 0)
@@ -150,7 +151,13 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
     return rv_compile_eventprop(out, task->network,
                                 &(rv_eventprop_desc){.example_timesteps = d->timesteps,
                                                      .batch_size = batch_size,
-                                                     .optimiser = rv_adam(1e-2),
+                                                     .optimiser = d->demanding ? rv_adamw(1e-2, 0.1) : rv_adam(1e-2),
+                                                     .clip_norm = d->demanding ? 1e-2 : 0,
+                                                     .clip_value = d->demanding ? 1e-3 : 0,
+                                                     .accumulate = d->demanding ? 2 : 1,
+                                                     .train_output_bias = d->demanding,
+                                                     .per_timestep_loss = d->demanding,
+                                                     .softmax_temperature = d->first_spikes ? 5 : 1,
                                                      .reg_lambda_upper = d->regularisation,
                                                      .reg_lambda_lower = d->regularisation,
                                                      .reg_nu_upper = 3,

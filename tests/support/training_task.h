@@ -18,6 +18,8 @@ typedef struct training_task_desc {
     double spikes_per_input; /* mean number in an example */
     bool delays;             /* of up to 6 steps on the first two connections */
     bool learn_delays;       /* of the first connection */
+    bool first_spikes;       /* outputs spike, and the loss is of the times of their first spikes */
+    bool demanding;          /* a loss per timestep, biases that learn, AdamW, clipping, steps of two batches */
     uint64_t seed;
     int num_threads;
     const char *isa;
