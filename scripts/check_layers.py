@@ -18,6 +18,7 @@ LEVELS = [
     ["data", "values"],
     ["neurons", "synapses", "connectivity", "outputs", "optimise"],
     ["network"],
+    ["convert"],
     ["compile"],
     ["engine"],
     ["train"],

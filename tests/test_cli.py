@@ -237,6 +237,62 @@ def data_that_do_not_fit_are_told_before_anything_is_written(folder):
     check(not os.path.exists(out), "the run folder was made")
 
 
+VALUES = """\
+seed: 3
+data:
+  root: {root}
+  encoder: {{type: values, scale: 0.0625}}
+  test: {{type: csv, file: optdigits.tes, limit: 100}}
+network:
+  layers:
+    - {{name: input, shape: 64, neuron: {{type: FewSpikeReluInput, alpha: 1, k: 6}}}}
+    - name: hidden
+      shape: 30
+      neuron: {{type: few_spike_relu, alpha: 2, k: 6}}
+      connectivity: {{type: dense, weight: {{normal: {{mean: 0, sd: 0.2}}}}}}
+    - name: output
+      shape: 10
+      neuron: {{type: FewSpikeRelu, k: 6, readout: Var}}
+      connectivity: {{type: dense, weight: {{normal: {{mean: 0, sd: 0.2}}}}}}
+compiler: {{type: few_spike, k: 6, batch_size: 9}}
+""".format(root=os.path.join(ROOT, "data", "optdigits"))
+
+
+@case
+def values_feed_networks_that_take_them(folder):
+    result = run("evaluate", write(folder, VALUES))
+    check_status(result, 0)
+    check(re.search(r"^test accuracy: 0\.\d+$", result.stdout, re.M), result.stdout)
+    inference = VALUES.replace("FewSpikeReluInput, alpha: 1, k: 6", "PoissonInput").replace(
+        "few_spike_relu, alpha: 2, k: 6", "integrate_fire, v_thresh: 2").replace(
+        "FewSpikeRelu, k: 6, readout: Var", "LeakyIntegrate, readout: AvgVar").replace(
+        "few_spike, k: 6, batch_size: 9", "inference, example_timesteps: 20")
+    shown = [run("evaluate", "--threads", threads, write(folder, inference)).stdout for threads in "12"]
+    check("test accuracy: 0." in shown[0] and shown[0] == shown[1], *shown)
+    info = run("info", write(folder, inference))
+    check_status(info, 0)
+    check("100 examples, 64 values each, 10 classes" in info.stdout, info.stdout)
+
+
+@case
+def values_that_do_not_fit_are_told_with_their_line(folder):
+    def fails(old, new, message, line):
+        check(old in VALUES, f"no '{old}' in the experiment")
+        path = write(folder, VALUES.replace(old, new, 1))
+        result = run("evaluate", path)
+        check_status(result, 1)
+        check(result.stderr.startswith(f"ranvier: {path}:{line}: ") and message in result.stderr,
+              f"expected line {line} and '{message}':", result.stderr)
+    fails("{type: values, scale: 0.0625}", "{type: linear_latency, max_time: 10}",
+          "the data are spikes, but population 'input' (FewSpikeReluInput) takes values", 5)
+    fails("FewSpikeReluInput, alpha: 1, k: 6", "SpikeInput",
+          "the data are values, but population 'input' (SpikeInput) takes spikes", 5)
+    fails("shape: 64", "shape: 63", "an example has 64 inputs, but population 'input' has 63 neurons", 5)
+    fails("k: 6, batch_size: 9", "k: 8", "k must be 8, as the compiler's, got 6", 7)
+    fails("k: 6, batch_size: 9", "k: 6, example_timesteps: 12", "must be auto with few_spike", 19)
+    fails("few_spike, k: 6, batch_size: 9", "inference", "the data are values, which have no latest spike", 19)
+
+
 @case
 def damaged_data_files_are_told_with_the_line_that_names_them(folder):
     shutil.copytree(os.path.join(ROOT, "data", "optdigits"), os.path.join(folder, "data"))

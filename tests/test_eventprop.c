@@ -284,6 +284,110 @@ static void spikes_beyond_max_spikes_are_an_error_unless_told_otherwise(void **s
     free_net(&n);
 }
 
+/* So many spikes that tapes have to grow again and again. */
+static void a_lenient_tape_grows_beyond_max_spikes(void **state)
+{
+    enum {
+        MANY = 200
+    };
+    const rv_synapse synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)});
+    static const double times[] = {0, 5, 10, 15, 20, 25};
+    static const int32_t ids[6] = {0}, label = 0;
+    net n = {0};
+    (void)state;
+    must(&n, rv_context_create(&n.context, &(rv_context_desc){.num_threads = 1, .log = note, .log_user = &n}));
+    must(&n, rv_network_create(&n.network, n.context, RV_EVENTPROP_DEFAULTS));
+    must(&n, rv_input_layer_add(&n.in, n.network, &(rv_layer_desc){.shape = {1}, .neuron = rv_spike_input()}));
+    must(&n, rv_layer_add(&n.first, n.network,
+                          &(rv_layer_desc){.shape = {MANY}, .connectivity = rv_dense(rv_const(100)), .synapse = synapse,
+                                           .neuron = rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)})}));
+    must(&n, rv_layer_add(&n.out, n.network,
+                          &(rv_layer_desc){.shape = {2}, .connectivity = rv_dense(rv_const(0)), .synapse = synapse,
+                                           .neuron = rv_leaky_integrate((rv_li){.readout = rv_avg_var()})}));
+    must(&n, rv_compile_eventprop(&n.model, n.network,
+                                  &(rv_eventprop_desc){.example_timesteps = STEPS, .max_spikes = 1,
+                                                       .strict_buffer_checking = RV_OFF}));
+    must(&n, rv_spikes_create(&n.spikes, n.context, 1));
+    must(&n, rv_spikes_append(n.spikes, times, ids, 6));
+    rv_result *result = NULL;
+    const rv_callback counter = rv_spike_recorder(
+        (rv_spike_recorder_desc){.population = n.first.population, .key = "counts", .record_counts = true});
+    must(&n, rv_train(&result, n.model,
+                      &(rv_train_desc){.data = {.inputs = {{.population = n.in.population, .spikes = n.spikes}},
+                                                .outputs = {{.population = n.out.population,
+                                                             .labels = &label,
+                                                             .num_labels = 1}}},
+                                       .num_epochs = 1, .callbacks = &counter, .num_callbacks = 1}));
+    const rv_entries *const counts = rv_result_data(result, "counts");
+    assert_true(counts->items[0].values[0] > 20); /* times 200: thousands on one tape */
+    assert_int_equal(n.warnings, 1);
+    rv_result_free(result);
+    free_net(&n);
+}
+
+/* ---- first spikes ---- */
+
+/* in -> hid -> out, one neuron each: a hidden spike in the last step but one meets what a silent label starts from. */
+static void a_silent_label_pulls_to_the_last_step_that_can_reach_it(void **state)
+{
+    const rv_synapse synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)});
+    static const double times[] = {STEPS - 8, STEPS - 3};
+    static const int32_t ids[] = {0, 1}, label = 0;
+    static const float in_hid[] = {0.5F, 60};
+    float gradient[2], crossing = 0;
+    net n = {0};
+    rv_result *result = NULL;
+    (void)state;
+    must(&n, rv_context_create(&n.context, NULL));
+    must(&n, rv_network_create(&n.network, n.context, RV_EVENTPROP_DEFAULTS));
+    must(&n, rv_input_layer_add(&n.in, n.network, &(rv_layer_desc){.shape = {2}, .neuron = rv_spike_input()}));
+    must(&n, rv_layer_add(&n.first, n.network,
+                          &(rv_layer_desc){.shape = {1}, .connectivity = rv_dense(rv_array(in_hid, 2)),
+                                           .synapse = synapse,
+                                           .neuron = rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)})}));
+    must(&n, rv_layer_add(&n.out, n.network,
+                          &(rv_layer_desc){.shape = {1}, .connectivity = rv_dense(rv_const(0.25)), .synapse = synapse,
+                                           .neuron = rv_leaky_integrate_fire(
+                                               (rv_lif){.readout = rv_first_spike_time()})}));
+    must(&n, rv_compile_eventprop(&n.model, n.network,
+                                  &(rv_eventprop_desc){.example_timesteps = STEPS, .ttfs_alpha = 0.5,
+                                                       .keep_gradients = true}));
+    must(&n, rv_spikes_create(&n.spikes, n.context, 2));
+    must(&n, rv_spikes_append(n.spikes, times, ids, 2));
+    const rv_callback recorders[] = {
+        rv_var_recorder((rv_var_recorder_desc){.population = n.first.population, .genn_var = "Isyn", .key = "i"}),
+        rv_spike_recorder((rv_spike_recorder_desc){.population = n.first.population, .key = "spikes"}),
+        rv_spike_recorder((rv_spike_recorder_desc){.population = n.out.population, .key = "out"}),
+        rv_var_recorder((rv_var_recorder_desc){.population = n.first.population, .genn_var = "V", .key = "v"})};
+    must(&n, rv_train(&result, n.model,
+                      &(rv_train_desc){.data = {.inputs = {{.population = n.in.population, .spikes = n.spikes}},
+                                                .outputs = {{.population = n.out.population,
+                                                             .labels = &label,
+                                                             .num_labels = 1}}},
+                                       .num_epochs = 1, .callbacks = recorders, .num_callbacks = 4}));
+    read_all(&n, (rv_variable){.connection = n.first.connection, .name = "Gradient"}, gradient, 2);
+    const rv_entry *const spikes = &rv_result_data(result, "spikes")->items[0];
+    assert_int_equal(rv_result_data(result, "out")->items[0].num, 0);
+    assert_int_equal(spikes->num, 2);
+    assert_true(spikes->times[0] == STEPS - 2);
+    /* V before the reset follows from V of the step before; I is Isyn without its scale */
+    const double alpha = exp(-1.0 / 20), beta = exp(-1.0 / 5);
+    const double scaled = (double)rv_result_data(result, "i")->items[0].values[STEPS - 2];
+    const double v = alpha * (double)rv_result_data(result, "v")->items[0].values[STEPS - 3] + (1 - alpha) * scaled;
+    crossing = (float)(scaled / (5 * (1 - beta)) - v);
+    const double pull = 0.5 / pow(0.01 * STEPS, 2), flow = 20.0 / 15 * (alpha - beta);
+    double lambda_v = 0.25 * pull / (double)crossing, lambda_i = 0;
+    for (int t = STEPS - 3; t > STEPS - 8; t--) {
+        lambda_i = flow * lambda_v + beta * lambda_i;
+        lambda_v *= alpha;
+    }
+    const double expected = -5 * lambda_i;
+    if (!(fabs((double)gradient[0] - expected) < 1e-4 * fabs(expected)))
+        fail_msg("the gradient is %.7g, expected %.7g", (double)gradient[0], expected);
+    rv_result_free(result);
+    free_net(&n);
+}
+
 /* ---- what is refused ---- */
 
 static void refuse(net *n, rv_eventprop_desc desc, int code, const char *text)
@@ -349,6 +453,8 @@ int main(void)
         cmocka_unit_test(biases_learn_only_if_asked_to),
         cmocka_unit_test(one_population_may_be_regularised_differently),
         cmocka_unit_test(spikes_beyond_max_spikes_are_an_error_unless_told_otherwise),
+        cmocka_unit_test(a_lenient_tape_grows_beyond_max_spikes),
+        cmocka_unit_test(a_silent_label_pulls_to_the_last_step_that_can_reach_it),
         cmocka_unit_test(wrong_options_are_found_at_set_up),
         cmocka_unit_test(outputs_that_spike_need_a_readout_of_first_spikes),
     };

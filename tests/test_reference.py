@@ -62,12 +62,6 @@ def generated_cases_pass(folder):
         for recipe in EPROP:
             case = generate_eprop(recipe, seed)
             case.save(os.path.join(folder, f"eprop_{recipe}_{seed}"), f"generated: {recipe}, seed {seed}")
-        for recipe in LAYERS:
-            case = generate_layers("InferenceCompiler", recipe, seed)
-            case.save(os.path.join(folder, f"fwd_{recipe}_{seed}"), f"generated: {recipe}, seed {seed}")
-        for recipe in LAYERS | LEARNT:
-            case = generate_layers("EventPropCompiler", recipe, seed)
-            case.save(os.path.join(folder, f"grad_{recipe}_{seed}"), f"generated: {recipe}, seed {seed}")
     status, lines, output = run_golden(folder)
     for name in sorted(os.listdir(folder)):
         line = lines.get(name, f"no line of {name}; exit status {status}\n{output[-500:]}")

@@ -407,7 +407,7 @@ static void add_all(trial *t, const char *logs)
     t->callbacks[t->num_callbacks++] = rv_early_stopping(
         (rv_early_stopping_desc){.monitor = "loss", .patience = 50, .restore_best_weights = true});
     t->callbacks[t->num_callbacks++] = rv_reduce_lr_on_plateau(
-        (rv_reduce_lr_on_plateau_desc){.monitor = "hid.rate", .factor = 0.5, .patience = 1});
+        (rv_reduce_lr_on_plateau_desc){.monitor = "hid.rate", .mode = RV_MODE_MAX, .factor = 0.5, .patience = 2});
     t->callbacks[t->num_callbacks++] = rv_learning_rate_schedule((rv_learning_rate_schedule_desc){
         .param_name = "beta1", .decay = RV_DECAY_COSINE, .from = 0.9, .to = 0.5, .warm_up = 2, .per_batch = true});
     t->callbacks[t->num_callbacks++] = rv_csv_logger((rv_csv_logger_desc){.path = csv[i % 16]});

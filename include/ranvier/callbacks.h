@@ -123,6 +123,7 @@ typedef struct rv_learning_rate_schedule_desc {
     size_t length;  /* LINEAR, COSINE: epochs (batches); default: to the end of the run */
     size_t warm_up; /* so many epochs (batches) first: from * (n + 1) / (warm_up + 1); default 0 */
     bool per_batch; /* n counts batches; default epochs */
+    const char *optimiser; /* see rv_compiled_network_optimiser; must outlive the run; default "optimiser" */
 } rv_learning_rate_schedule_desc;
 RV_API rv_callback rv_learning_rate_schedule(rv_learning_rate_schedule_desc desc);
 

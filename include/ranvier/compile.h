@@ -77,6 +77,11 @@ typedef struct rv_eventprop_desc {
                                mean square errors with targets for every step always are */
     rv_schedule schedule;       /* default auto */
     bool keep_gradients;        /* make "Gradient" of every connection readable after each batch; default false */
+    const rv_connection *const *deep_r_conns; /* (num_deep_r_conns) Sparse or FixedProbability connections that Deep R
+                                                 rewires after every step of the optimiser (Bellec et al. 2018) */
+    size_t num_deep_r_conns;
+    double deep_r_l1_strength;    /* what L1 adds to the gradient of their weights; default 0.01; negative = 0 */
+    bool deep_r_record_rewirings; /* keep counts for rv_rewirings_get; default false */
 } rv_eventprop_desc;
 /* Errors: RV_ERR_NETWORK names the population or connection that EventProp cannot learn, and why. */
 RV_API int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const rv_eventprop_desc *desc);
@@ -116,6 +121,10 @@ typedef struct rv_eprop_desc {
     rv_schedule schedule;      /* default auto; slots if online */
     bool keep_gradients;       /* make "DeltaG" of every connection and "DeltaBias" of every output readable after each
                                   batch; default false */
+    const rv_connection *const *deep_r_conns; /* (num_deep_r_conns) these four as EventProp's */
+    size_t num_deep_r_conns;
+    double deep_r_l1_strength;
+    bool deep_r_record_rewirings;
 } rv_eprop_desc;
 /* Errors: RV_ERR_NETWORK names the population or connection that e-prop cannot learn, and why. */
 RV_API int rv_compile_eprop(rv_compiled_network **out, rv_network *network, const rv_eprop_desc *desc);
@@ -169,6 +178,15 @@ RV_API int rv_variable_set(rv_compiled_network *model, rv_variable variable, con
  * where a weight belongs to more than one synapse (convolutions and pools). */
 RV_API int rv_connection_synapses(const rv_compiled_network *model, const rv_connection *connection, uint32_t *pre_ind,
                                   uint32_t *post_ind, size_t size);
+
+/* Synapses that Deep R moved in one step of the optimiser, and those that found no free place. */
+typedef struct rv_rewirings {
+    uint64_t done, failed;
+} rv_rewirings;
+/* Of every step since the network was compiled, borrowed until the next one. Errors: RV_ERR_STATE if the connection is
+ * not rewired or deep_r_record_rewirings is not set. */
+RV_API int rv_rewirings_get(const rv_compiled_network *model, const rv_connection *connection, const rv_rewirings **out,
+                            size_t *num);
 
 /* The optimisers that something learns with, by index: "optimiser", "delay_optimiser", "bias_optimiser", then those of
  * single connections, under their names; NULL past the end. */

@@ -44,11 +44,14 @@ RV_API rv_neuron rv_poisson_input(rv_flag signed_spikes, rv_input_frames frames)
  * one where it is < 0. */
 RV_API rv_neuron rv_binary_spike_input(rv_flag signed_spikes, rv_input_frames frames);
 
-/* Integrate-and-fire (mlGeNN: IntegrateFire): V <- V + Isyn; spike where V >= v_thresh, then V <- v_reset. */
+/* Integrate-and-fire (mlGeNN: IntegrateFire): V <- V + Isyn + bias; spike where V >= v_thresh, then V <- v_reset, or
+ * V - (v_thresh - v_reset) (relative_reset). The last two are for converted networks, and not in mlGeNN. */
 typedef struct rv_if {
     rv_value v_thresh;  /* firing threshold; default 1 */
     rv_value v_reset;   /* reset voltage; default 0 */
     rv_value v;         /* voltage at the start of every example; default 0 */
+    rv_value bias;      /* added in every step; default 0 */
+    rv_flag relative_reset; /* default off */
     rv_readout readout; /* of an output population; default none */
 } rv_if;
 RV_API rv_neuron rv_integrate_fire(rv_if p);

@@ -17,6 +17,8 @@ typedef enum rv_random_purpose {
     RV_RANDOM_NEURON = 7,      /* object = population, a = epoch, b = example: a key, of which a = step, b = neuron / 4 */
     RV_RANDOM_FEEDBACK = 10,   /* object = hidden population, a = output population, b = element */
     RV_RANDOM_CONNECTIVITY = 11, /* object = connection, a = source, b = draw */
+    RV_RANDOM_REWIRING = 12,   /* object = connection, a = step of the optimiser, b = draw */
+    RV_RANDOM_SIGN = 13,       /* object = connection, a = source, b = target */
 } rv_random_purpose;
 
 /* The key of one purpose and object: the first half of rv_random, for loops over a and b. */

@@ -64,6 +64,8 @@ static int create(void **user, const rv_callback *self, rv_context *context)
     state->context = context;
     if (!state->desc.param_name)
         state->desc.param_name = "alpha";
+    if (!state->desc.optimiser)
+        state->desc.optimiser = "optimiser";
     if (!state->desc.every)
         state->desc.every = 1;
     state->schedule = rv_optimiser_param_schedule((rv_optimiser_param_schedule_desc){
@@ -71,6 +73,7 @@ static int create(void **user, const rv_callback *self, rv_context *context)
         .func = value_at,
         .user = state,
         .per_batch = state->desc.per_batch,
+        .optimiser = state->desc.optimiser,
     });
     const int rc = state->schedule.create(&state->schedule.user, &state->schedule, context);
     if (rc < 0)
@@ -119,7 +122,7 @@ static int set_params(void *user, rv_run *run)
     if (rc == RV_OK)
         rc = state->schedule.set_params(state->schedule.user, run);
     if (rc == RV_OK && d->from == 0)
-        rc = rv_optimiser_param_get(rv_run_compiled_network(run), d->param_name, &d->from);
+        rc = rv_named_optimiser_param_get(rv_run_compiled_network(run), d->optimiser, d->param_name, &d->from);
     return rc;
 }
 

@@ -9,8 +9,12 @@ typedef struct compiler_section {
     bool learns;            /* a compiler that trains */
     bool auto_steps;        /* example_timesteps: auto */
     bool eprop;             /* by e-prop, else by EventProp */
+    bool few_spike;         /* converted networks; does not train */
+    size_t k;               /* few_spike: timesteps of a layer */
     rv_eventprop_desc desc; /* of other compilers: the first three fields */
     rv_eprop_desc eprop_desc;
+    const node *deep_r_conns; /* names of connections, which the network will know; NULL = none */
+    double deep_r_l1_strength;
 } compiler_section;
 
 /* Keys by compiler, for help: 0 = all compilers, 1.. the rows of compiler_at. */
@@ -22,7 +26,7 @@ const variant *compiler_at(size_t index);
 /* The defaults of models that go with the section's compiler, for the network that is read before the rest. */
 int compiler_section_defaults(node *where, rv_defaults *out);
 int compiler_section_read(compiler_section *out, node *where, rv_context *context);
-/* Settles `example_timesteps: auto` from the latest spike of the data (ms), in the tree too. */
+/* Settles `example_timesteps: auto` from the latest spike of the data (ms), in the tree too; < 0: they have no spikes. */
 int compiler_section_settle(compiler_section *section, double latest_time);
 /* Compiles for training, or for inference if `learn` is false; e-prop's outputs are read out as it learnt them, so it
  * compiles in either case. */

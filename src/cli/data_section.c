@@ -17,7 +17,7 @@ typedef struct data_table {
 const key data_keys[] = {
     {"root", KEY_FILE, offsetof(data_table, root), .standard = ".",
      .help = "folder that data files are named from, itself from the experiment's folder (with --set: from here)"},
-    {"input", KEY_TEXT, offsetof(data_table, input), .help = "population that is fed; default: the only SpikeInput"},
+    {"input", KEY_TEXT, offsetof(data_table, input), .help = "population that is fed; default: the only input"},
     {"encoder", KEY_NODE, offsetof(data_table, encoder), .help = "how values become spikes; not for sets of spikes"},
     {"train", KEY_NODE, offsetof(data_table, sets[SET_TRAIN]), .help = "set to learn from"},
     {"validation", KEY_NODE, offsetof(data_table, sets[SET_VALIDATION]), .help = "set evaluated after every epoch"},
@@ -87,7 +87,8 @@ static int encode_set(data_section *section, data_set *set, rv_context *context)
                    ? fault_at(section->encoder_where, "data.encoder: the data of %s are spikes already", path)
                    : STATUS_OK;
     if (!section->encode)
-        return fault_at(set->where, "the data of %s are values: data.encoder must say how they become spikes", path);
+        return fault_at(set->where, "the data of %s are values: data.encoder must say how they become spikes, or be 'values' "
+                        "where the input takes values", path);
     const int rc = section->encode->encode(&set->content, context, &section->encoder_options);
     return rc < 0 ? fault_library(section->encoder_where, context, rc) : STATUS_OK;
 }
@@ -131,7 +132,7 @@ void data_section_clear(data_section *section)
 
 double data_section_latest_time(const data_section *section)
 {
-    double latest = 0;
+    double latest = -1;
     for (set_id id = 0; id < NUM_SETS; id++)
         if (section->sets[id].content.spikes)
             latest = fmax(latest, rv_spikes_latest_time(section->sets[id].content.spikes));

@@ -26,7 +26,7 @@ typedef struct data_set {
 typedef struct data_section {
     node *where;
     char *root;            /* the folder that data files are named from */
-    const char *input;     /* name of the population that is fed; NULL = the only SpikeInput */
+    const char *input;     /* name of the population that is fed; NULL = the only input */
     const encoder *encode; /* NULL = none */
     node *encoder_where;
     encoder_options encoder_options;
@@ -48,7 +48,7 @@ int data_section_read(data_section *out, node *where, const char *folder);
 int data_section_load(data_section *section, rv_context *context, unsigned wanted);
 void data_section_clear(data_section *section);
 
-/* Latest spike of the loaded sets, in ms. */
+/* Latest spike of the loaded sets, in ms; -1 = none of them has any spikes, but values. */
 double data_section_latest_time(const data_section *section);
 
 #endif

@@ -65,6 +65,19 @@ static int encode_time(rv_dataset *dataset, rv_context *context, const encoder_o
     return rv_encode_time(dataset, context, &desc);
 }
 
+static const key values_keys[] = {
+    {"scale", KEY_NUMBER, FIELD(values.scale), .standard = "1", .help = "what they are multiplied with"},
+};
+
+/* Not encoded at all: inputs other than SpikeInput take values. */
+static int encode_values(rv_dataset *dataset, rv_context *context, const encoder_options *o)
+{
+    (void)context;
+    for (size_t i = 0; i < dataset->num_examples * dataset->num_inputs; i++)
+        dataset->values[i] = (float)((double)dataset->values[i] * o->values.scale);
+    return RV_OK;
+}
+
 static const encoder encoders[] = {
     {{"linear_latency", linear_latency_keys, COUNT_OF(linear_latency_keys),
       "one spike per value, the larger the earlier"},
@@ -75,6 +88,7 @@ static const encoder encoders[] = {
     {{"poisson", poisson_keys, COUNT_OF(poisson_keys), "random spikes, the larger the value the more"},
      encode_poisson},
     {{"time", time_keys, COUNT_OF(time_keys), "one spike per value in [0, 1], the larger the later"}, encode_time},
+    {{"values", values_keys, COUNT_OF(values_keys), "no spikes: for a population that takes values"}, encode_values},
 };
 
 const encoder *encoder_at(size_t index)

@@ -12,6 +12,9 @@ typedef union encoder_options {
         rv_time_code desc;
         rv_flag add_bias;
     } time;
+    struct {
+        double scale;
+    } values;
 } encoder_options;
 
 typedef struct encoder {

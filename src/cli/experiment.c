@@ -91,10 +91,9 @@ static int read_run(experiment *e, node *where)
     return status;
 }
 
-/* The population that data.input names, or the only SpikeInput. */
+/* The population that data.input names, or the only input. */
 static int find_input(experiment *e)
 {
-    const rv_neuron_model *spike_input = rv_spike_input().model;
     size_t num = 0;
     if (e->data.input) {
         e->input = network_section_population(&e->network, node_find(e->data.where, "input"), e->data.input);
@@ -102,16 +101,15 @@ static int find_input(experiment *e)
     }
     for (size_t i = 0; i < rv_network_num_populations(e->network.network); i++) {
         rv_population *population = rv_network_population(e->network.network, i);
-        if (rv_population_neuron(population)->model == spike_input) {
+        if (rv_neuron_model_fed(rv_population_neuron(population)->model) != RV_FED_BY_CONNECTIONS) {
             e->input = population;
             num++;
         }
     }
     if (num == 0)
-        return fault_at(e->network.where, "the network has no SpikeInput to feed the data into");
+        return fault_at(e->network.where, "the network has no input (SpikeInput, ...) to feed the data into");
     if (num > 1)
-        return fault_at(e->data.where, "the network has %zu SpikeInputs: data.input must name the one that is fed",
-                        num);
+        return fault_at(e->data.where, "the network has %zu inputs: data.input must name the one that is fed", num);
     return STATUS_OK;
 }
 
@@ -173,10 +171,17 @@ void experiment_clear(experiment *e)
 /* Whether a loaded set fits the network. The library checks this too; here the set's line is known. */
 static int check_set(const experiment *e, const data_set *set)
 {
-    const size_t inputs = rv_spikes_num_neurons(set->content.spikes), neurons = rv_population_size(e->input);
+    const rv_neuron_model *model = rv_population_neuron(e->input)->model;
+    const rv_spikes *spikes = set->content.spikes;
+    const size_t inputs = spikes ? rv_spikes_num_neurons(spikes) : set->content.num_inputs;
+    const size_t neurons = rv_population_size(e->input);
     char path[NODE_PATH_SIZE];
     node_path(set->where, path);
-    if (inputs != neurons)
+    if ((rv_neuron_model_fed(model) == RV_FED_SPIKES) != (spikes != NULL))
+        return fault_at(set->where, "%s: the data are %s, but population '%s' (%s) takes %s", path,
+                        spikes ? "spikes" : "values", rv_population_name(e->input), rv_neuron_model_name(model),
+                        spikes ? "values: data.encoder: values" : "spikes");
+    if (spikes ? inputs != neurons : inputs % neurons != 0) /* values may be several frames */
         return fault_at(set->where, "%s: an example has %zu inputs, but population '%s' has %zu neurons", path, inputs,
                         rv_population_name(e->input), neurons);
     for (size_t i = 0; i < e->outputs.num; i++) {
@@ -194,7 +199,7 @@ int experiment_load(experiment *e, unsigned wanted)
         wanted = (1U << NUM_SETS) - 1;
     int status = data_section_load(&e->data, e->context, wanted);
     for (set_id id = 0; id < NUM_SETS && !status; id++)
-        if (e->data.sets[id].content.spikes)
+        if (e->data.sets[id].content.num_examples)
             status = check_set(e, &e->data.sets[id]);
     return status ? status : compiler_section_settle(&e->compiler, data_section_latest_time(&e->data));
 }
@@ -208,9 +213,13 @@ rv_data experiment_data(const experiment *e, set_id id)
 {
     const rv_dataset *content = &e->data.sets[id].content;
     rv_data data = {0};
-    if (!content->spikes)
+    if (!content->num_examples)
         return data;
     data.inputs[0] = (rv_input){.population = e->input, .spikes = content->spikes};
+    if (!content->spikes) {
+        data.inputs[0].values = content->values;
+        data.inputs[0].num_values = content->num_examples * content->num_inputs;
+    }
     for (size_t i = 0; i < e->outputs.num; i++) {
         data.outputs[i] = e->outputs.items[i];
         data.outputs[i].labels = content->labels;

@@ -18,15 +18,18 @@ static const key synapse_keys[] = {
     {"type", KEY_TEXT, offsetof(model_entry, type), .required = true, .help = "the model"},
 };
 
+#define MAX_CONNECTIVITY_OPTIONS 8
+
 typedef struct connectivity_entry {
     const char *type;
     node *weight;
+    node *option[MAX_CONNECTIVITY_OPTIONS]; /* of the model, in the order of its table */
 } connectivity_entry;
 
 static const key connectivity_keys[] = {
     {"type", KEY_TEXT, offsetof(connectivity_entry, type), .required = true, .help = "which synapses there are"},
-    {"weight", KEY_NODE, offsetof(connectivity_entry, weight), .required = true,
-     .help = "a number, {normal: {mean: 0, sd: 1}}, ..."},
+    {"weight", KEY_NODE, offsetof(connectivity_entry, weight),
+     .help = "a number, {normal: {mean: 0, sd: 1}}, ...; pools have their own"},
 };
 
 typedef struct optimiser_entry {
@@ -117,6 +120,41 @@ int model_read_synapse(value_scope *scope, node *where, rv_synapse *out)
     return status;
 }
 
+/* The ids of an option, a list or {npy: FILE}. */
+static int read_ids(value_scope *scope, const rv_option *option, node *given, rv_connectivity *out)
+{
+    const uint32_t *ids;
+    size_t num;
+    const int status = value_read_ids(scope, given, &ids, &num);
+    const int rc = status ? 0 : rv_connectivity_set_indices(out, scope->context, option->name, ids, num);
+    return rc < 0 ? fault_library(given, scope->context, rc) : status;
+}
+
+/* An option of one number or two, a flag or a word. */
+static int read_option(value_scope *scope, const rv_option *option, const node *given, rv_connectivity *out)
+{
+    double number[2] = {0};
+    const bool pair = option->kind == RV_OPTION_PAIR && given->kind == NODE_LIST && node_count(given) == 2;
+    bool on = false;
+    int status = STATUS_OK, rc = 0;
+    if (option->kind == RV_OPTION_PADDING)
+        status = schema_expect(given, NODE_SCALAR);
+    else if (option->kind == RV_OPTION_FLAG)
+        status = schema_flag(given, &on);
+    else
+        status = schema_number(pair ? node_at(given, 0) : given, &number[0]);
+    if (!status && pair)
+        status = schema_number(node_at(given, 1), &number[1]);
+    if (status)
+        return status;
+    if (option->kind == RV_OPTION_FLAG)
+        number[0] = on;
+    rc = option->kind == RV_OPTION_PADDING
+             ? rv_connectivity_set_text(out, scope->context, option->name, given->text)
+             : rv_connectivity_set(out, scope->context, option->name, number, pair ? 2 : 1);
+    return rc < 0 ? fault_library(given, scope->context, rc) : STATUS_OK;
+}
+
 int model_read_connectivity(value_scope *scope, node *where, rv_connectivity *out)
 {
     const node *type = schema_type(where);
@@ -126,8 +164,27 @@ int model_read_connectivity(value_scope *scope, node *where, rv_connectivity *ou
     if (rc < 0)
         return fault_library(type, scope->context, rc);
     connectivity_entry entry = {0};
-    const int status = schema_read(where, &KEY_PART(connectivity_keys, &entry), 1);
-    return status ? status : value_read(scope, entry.weight, &out->weight);
+    key rows[MAX_CONNECTIVITY_OPTIONS] = {{0}};
+    int num = 0;
+    const rv_option *options = rv_connectivity_model_options(out->model, &num);
+    for (int i = 0; i < num; i++)
+        rows[i] = (key){.name = options[i].name,
+                        .kind = KEY_NODE,
+                        .required = options[i].required,
+                        .help = options[i].help,
+                        .offset = offsetof(connectivity_entry, option) + (size_t)i * sizeof entry.option[0]};
+    const key_part parts[] = {
+        KEY_PART(connectivity_keys, &entry),
+        {.keys = rows, .num = (size_t)num, .out = &entry},
+    };
+    int status = schema_read(where, parts, 2);
+    for (int i = 0; i < num && !status; i++)
+        if (entry.option[i])
+            status = options[i].kind == RV_OPTION_INDICES ? read_ids(scope, &options[i], entry.option[i], out)
+                                                          : read_option(scope, &options[i], entry.option[i], out);
+    if (!status && !entry.weight && rv_connectivity_model_needs_weight(out->model))
+        return fault_at(where, "a connectivity of type %s needs a weight", type->text);
+    return status || !entry.weight ? status : value_read(scope, entry.weight, &out->weight);
 }
 
 int model_read_optimiser(rv_context *context, node *where, rv_optimiser *out)

@@ -15,6 +15,9 @@ typedef struct options {
     const char *load;  /* --load */
     const char *epoch; /* --epoch */
     const char *progress; /* --progress */
+    const char *to;    /* --to */
+    const char *norm;  /* --norm */
+    const char *data;  /* --data */
     bool resume, quiet, verbose, models, man, help;
 } options;
 

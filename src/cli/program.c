@@ -11,6 +11,7 @@
 static const command *const commands[] = {
     &train_command,
     &evaluate_command,
+    &convert_command,
     &info_command,
     &help_command,
 };

@@ -44,6 +44,10 @@ void report_data(FILE *stream, const experiment *e)
     for (set_id id = 0; id < NUM_SETS; id++) {
         const rv_dataset *set = &e->data.sets[id].content;
         char bytes[16];
+        if (set->num_examples && !set->spikes)
+            fprintf(stream, "%-10s  %zu examples, %zu values each, %d classes, %s\n", set_name(id), set->num_examples,
+                    set->num_inputs, (int)set->num_classes,
+                    report_bytes(bytes, set->num_examples * set->num_inputs * sizeof *set->values));
         if (!set->spikes)
             continue;
         fprintf(stream,

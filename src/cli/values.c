@@ -19,10 +19,10 @@ void value_scope_clear(value_scope *scope)
     scope->num_arrays = 0;
 }
 
-static float *keep_array(value_scope *scope, size_t size)
+static void *keep_array(value_scope *scope, size_t size)
 {
     scope->arrays = remake(scope->arrays, scope->num_arrays + 1, sizeof *scope->arrays);
-    float *array = make(size, sizeof *array);
+    void *array = make(size, sizeof(float));
     scope->arrays[scope->num_arrays++] = array;
     return array;
 }
@@ -42,7 +42,8 @@ static int read_list(value_scope *scope, const node *list, rv_value *out)
     return STATUS_OK;
 }
 
-static int read_file(value_scope *scope, node *scalar, rv_value *out)
+/* An array of a file, whose path becomes absolute in the tree. Cleared by the caller, after a fault too. */
+static int read_array(rv_ndarray *array, value_scope *scope, node *scalar)
 {
     const char *text;
     int status = schema_text(scalar, &text);
@@ -53,19 +54,53 @@ static int read_file(value_scope *scope, node *scalar, rv_value *out)
     char *path = path_absolute(joined);
     free(joined);
 
-    rv_ndarray array = {0};
-    const int rc = rv_npy_read(&array, scope->context, path);
-    if (rc < 0) {
+    const int rc = rv_npy_read(array, scope->context, path);
+    if (rc < 0)
         status = fault_library(scalar, scope->context, rc);
-    } else {
+    else
+        node_replace(scalar, node_scalar(path, scalar->source, scalar->line));
+    free(path);
+    return status;
+}
+
+static int read_file(value_scope *scope, node *scalar, rv_value *out)
+{
+    rv_ndarray array = {0};
+    const int status = read_array(&array, scope, scalar);
+    if (!status) {
         float *floats = keep_array(scope, array.size);
         for (size_t i = 0; i < array.size; i++)
             floats[i] = (float)rv_ndarray_get(&array, i);
         *out = rv_array(floats, array.size);
-        node_replace(scalar, node_scalar(path, scalar->source, scalar->line));
     }
     rv_ndarray_clear(&array);
-    free(path);
+    return status;
+}
+
+int value_read_ids(value_scope *scope, node *where, const uint32_t **ids, size_t *num)
+{
+    node *only = where->kind == NODE_TABLE ? where->first : NULL;
+    const bool is_file = only && !only->next && strcmp(only->key, "npy") == 0;
+    char path[NODE_PATH_SIZE];
+    rv_ndarray array = {0};
+    int status = STATUS_OK;
+    if (!is_file && where->kind != NODE_LIST)
+        return fault_at(where, "%s must be a list of ids or {npy: FILE}", node_path(where, path));
+    if (is_file)
+        status = read_array(&array, scope, only);
+    *num = is_file ? array.size : node_count(where);
+    uint32_t *out = keep_array(scope, *num);
+    const node *child = is_file ? NULL : where->first;
+    for (size_t i = 0; i < *num && !status; i++, child = child ? child->next : NULL) {
+        double id = is_file ? rv_ndarray_get(&array, i) : 0;
+        status = child ? schema_number(child, &id) : STATUS_OK;
+        if (!status && !(id >= 0 && id < 4294967296.0 && floor(id) == id))
+            status = fault_at(child ? child : where, "an id must be a whole number >= 0, got %g", id);
+        if (!status)
+            out[i] = (uint32_t)id;
+    }
+    rv_ndarray_clear(&array);
+    *ids = out;
     return status;
 }
 

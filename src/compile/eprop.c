@@ -248,6 +248,10 @@ int rv_compile_eprop(rv_compiled_network **out, rv_network *network, const rv_ep
             .softmax_temperature = 1,
             .schedule = desc->online ? RV_SCHEDULE_SLOTS : desc->schedule,
             .keep_gradients = desc->keep_gradients,
+            .deep_r_conns = desc->deep_r_conns,
+            .num_deep_r_conns = desc->num_deep_r_conns,
+            .deep_r_l1_strength = desc->deep_r_l1_strength,
+            .deep_r_record_rewirings = desc->deep_r_record_rewirings,
         };
         error = check_options(*out);
     }

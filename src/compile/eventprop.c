@@ -245,6 +245,9 @@ static int learn_delays(rv_compiled_network *model, const rv_connection *connect
     if (!c->ops->gradient_delayed)
         return rv_fail(context, RV_ERR_UNSUPPORTED, "connection '%s': EventProp cannot learn delays of %s",
                        connection->name, connection->connectivity.model->name);
+    if (c->deep_r)
+        return rv_fail(context, RV_ERR_UNSUPPORTED, "connection '%s': Deep R cannot rewire synapses with a delay each",
+                       connection->name);
     const size_t size = c->links.rows.size;
     const size_t max = connection->max_delay_steps ? connection->max_delay_steps : c->max_delay;
     if (max < c->max_delay)
@@ -313,6 +316,10 @@ int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const r
             .per_timestep_loss = desc->per_timestep_loss,
             .schedule = desc->schedule,
             .keep_gradients = desc->keep_gradients,
+            .deep_r_conns = desc->deep_r_conns,
+            .num_deep_r_conns = desc->num_deep_r_conns,
+            .deep_r_l1_strength = desc->deep_r_l1_strength,
+            .deep_r_record_rewirings = desc->deep_r_record_rewirings,
         };
         error = check_options(*out);
     }

@@ -76,7 +76,8 @@ int rv_plan_learning_options(rv_compiled_network *model)
                        model->rule->name, l->clip_value, l->clip_norm);
     if (!l->accumulate)
         l->accumulate = 1;
-    return make_optimisers(model);
+    const int error = make_optimisers(model);
+    return error ? error : rv_plan_deep_r_options(model);
 }
 
 static float *new_floats(rv_compiled_network *model, size_t n)
@@ -133,6 +134,8 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
     if (learns(c))
         error = plan_parameter(model, &c->weight, &c->links.rows, optimiser_of(model, c->connection), slots,
                                c->connection->name);
+    if (!error && c->deep_r)
+        error = rv_plan_deep_r_connection(model, c);
     if (!error && c->delay_parameter.value)
         error = plan_parameter(model, &c->delay_parameter, &c->links.rows, &model->optimisers[DELAYS], true,
                                c->connection->name);
@@ -175,6 +178,9 @@ int rv_plan_learning(rv_compiled_network *model)
     model->rows = choose_rows(model);
     for (uint32_t i = 0; !error && i < model->num_connections; i++)
         error = rv_plan_connection_learning(model, &model->connections[i]);
+    for (uint32_t i = 0; !error && i < model->num_connections; i++)
+        if (model->connections[i].deep_r)
+            rv_plan_deep_r_signs(model, &model->connections[i]);
     for (uint32_t i = 0; !error && i < model->num_populations; i++)
         error = plan_bias(model, &model->populations[i]);
     model->learning.connection_optimisers = NULL;

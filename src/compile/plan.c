@@ -263,13 +263,21 @@ int rv_plan_wire(rv_compiled_network *model, rv_plan_connection *c)
 int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *c, rv_wiring *wiring, const float *weights)
 {
     rv_plan_connection fresh = *c;
-    fresh.links = rv_wiring_links(wiring, model->kernels, c->links.num_source, c->links.num_target, c->links.n_pad);
+    if (!c->deep_r)
+        fresh.wiring = rv_wiring_retain(wiring);
+    else if (rv_plan_deep_r_wiring(&fresh.wiring, model, c->connection, wiring))
+        return RV_ERR_MEMORY;
+    fresh.links =
+        rv_wiring_links(fresh.wiring, model->kernels, c->links.num_source, c->links.num_target, c->links.n_pad);
     fresh.weight = (rv_plan_parameter){.value = new_floats(model, fresh.links.rows.size)};
     fresh.links.weight = fresh.weight.value;
-    if (!fresh.weight.value || (model->rule && rv_plan_connection_learning(model, &fresh)))
+    if (!fresh.weight.value || (model->rule && rv_plan_connection_learning(model, &fresh))) {
+        rv_wiring_free(fresh.wiring);
         return RV_ERR_MEMORY;
+    }
     rv_links_pack(&fresh.links, c->connection->connectivity.model, fresh.weight.value, weights);
-    fresh.wiring = rv_wiring_retain(wiring);
+    if (fresh.deep_r)
+        rv_plan_deep_r_signs(model, &fresh);
     rv_wiring_free(c->wiring);
     *c = fresh;
     return RV_OK;
@@ -433,8 +441,10 @@ void rv_compiled_network_free(rv_compiled_network *model)
 {
     if (!model)
         return;
-    for (uint32_t i = 0; model->connections && i < model->num_connections; i++)
+    for (uint32_t i = 0; model->connections && i < model->num_connections; i++) {
         rv_wiring_free(model->connections[i].wiring);
+        rv_plan_deep_r_free(&model->connections[i]);
+    }
     rv_arena_free(model->arena);
     rv_network_free(model->network);
     rv_free(model);

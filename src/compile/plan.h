@@ -124,6 +124,18 @@ typedef struct rv_plan_population {
     double reg_lambda_upper, reg_lambda_lower, reg_nu_upper; /* see rv_regularisation */
 } rv_plan_population;
 
+/* Deep R's part of a connection, whose wiring is its own. */
+typedef struct rv_plan_deep_r {
+    float l1_strength;
+    float *sign;       /* 1 or -1, laid out as the weights; padding 0 */
+    uint8_t *dormant;  /* (rows) some weights of the row crossed zero in the step that is being made */
+    uint32_t capacity; /* synapses that a row has room for */
+    bool no_loops;     /* no neuron is ever connected to itself */
+    bool record;
+    rv_rewirings *records; /* (num_records) of each step; from rv_alloc */
+    size_t num_records, records_capacity;
+} rv_plan_deep_r;
+
 typedef struct rv_plan_connection {
     const rv_connection *connection;
     uint32_t source, target; /* populations of the plan */
@@ -138,6 +150,7 @@ typedef struct rv_plan_connection {
     uint32_t max_delay;       /* timesteps */
     size_t traces;            /* e-prop, online: offset in an example's traces: each of rv_trace, laid out as the weights */
     rv_plan_parameter delay_parameter; /* learnt delays in timesteps, not rounded; value NULL = they do not learn */
+    rv_plan_deep_r *deep_r;            /* NULL = its synapses stay */
 } rv_plan_connection;
 
 typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP, RV_COMPILER_EPROP, RV_COMPILER_FEW_SPIKE } rv_compiler;
@@ -163,6 +176,10 @@ typedef struct rv_learning {
     bool per_timestep_loss;
     rv_schedule schedule;
     bool keep_gradients;
+    const rv_connection *const *deep_r_conns; /* (num_deep_r_conns) until all is planned */
+    size_t num_deep_r_conns;
+    double deep_r_l1_strength; /* as described */
+    bool deep_r_record_rewirings;
 } rv_learning;
 
 struct rv_compiled_network {
@@ -242,6 +259,14 @@ int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *connection, r
 
 /* The offset in the block of a state variable, by attribute or internal name; NONE if there is none of the name. */
 size_t rv_plan_find_state(const rv_plan_population *population, const char *name);
+/* Deep R: wirings of their own for the connections that it is asked for, before anything is laid out after them; the
+ * rest of its memory for one of them, whose weights are known; signs after weights were set; and its end. */
+int rv_plan_deep_r_options(rv_compiled_network *model);
+int rv_plan_deep_r_connection(rv_compiled_network *model, rv_plan_connection *connection);
+int rv_plan_deep_r_wiring(rv_wiring **out, const rv_compiled_network *model, const rv_connection *connection,
+                          const rv_wiring *wiring);
+void rv_plan_deep_r_signs(rv_compiled_network *model, rv_plan_connection *connection);
+void rv_plan_deep_r_free(rv_plan_connection *connection);
 
 /* Rounds learnt delays to the timesteps that the kernels use. */
 void rv_plan_round_delays(rv_plan_connection *connection, size_t first_row, size_t num_rows);

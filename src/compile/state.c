@@ -46,7 +46,14 @@ static int visit_parameter(walk *w, const char *owner, const char *what, rv_plan
 static int visit_connection(walk *w, rv_plan_connection *c)
 {
     const rv_rows *rows = &c->links.rows;
-    const int rc = visit_parameter(w, c->connection->name, "weight", &c->weight, rows);
+    int rc = visit_parameter(w, c->connection->name, "weight", &c->weight, rows);
+    if (!rc && c->deep_r) { /* who is connected to whom is learnt too */
+        rc = visit(w, c->connection->name, "deep_r/sign", RV_FLOAT32, c->deep_r->sign, rows->size);
+        if (!rc)
+            rc = visit(w, c->connection->name, "deep_r/length", RV_UINT32, c->wiring->lengths, rows->num);
+        if (!rc)
+            rc = visit(w, c->connection->name, "deep_r/target", RV_UINT32, c->wiring->structure, rows->size);
+    }
     return rc ? rc : visit_parameter(w, c->connection->name, "delay", &c->delay_parameter, rows);
 }
 

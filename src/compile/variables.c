@@ -172,6 +172,8 @@ int rv_variable_set(rv_compiled_network *model, rv_variable variable, const floa
     }
     if (p.connection && p.connection->weight.moving)
         memset(p.connection->weight.moving, 1, p.connection->links.rows.num);
+    if (p.connection && p.connection->deep_r && p.data == p.connection->weight.value)
+        rv_plan_deep_r_signs(model, p.connection);
     if (p.connection && p.data == p.connection->delay_parameter.value)
         rv_plan_round_delays(p.connection, 0, p.connection->links.rows.num);
     return RV_OK;

@@ -34,7 +34,6 @@ static int pool_wire(rv_wiring *out, const rv_connectivity *c, const rv_ends *en
                                         .channel_target = 1,
                                         .target_y = rv_axis_target(&plane.x) * plane.channels,
                                         .target_x = plane.channels,
-                                        .scale = 1,
                                     });
 }
 
@@ -74,6 +73,7 @@ static int pool_dense_wire(rv_wiring *out, const rv_connectivity *c, const rv_en
         return error;
     const size_t height = rv_axis_pooled(&plane.y), width = rv_axis_pooled(&plane.x);
     out->rows = rv_rows_uniform(height * width * plane.channels, ends->num_target);
+    out->scale = (float)one_over_area(c);
     return rv_segments_make((rv_segments **)&out->structure, ends->context, &plane,
                             &(rv_segments_desc){
                                 .length = ends->num_target,
@@ -81,7 +81,6 @@ static int pool_dense_wire(rv_wiring *out, const rv_connectivity *c, const rv_en
                                 .row_y = width * plane.channels,
                                 .row_x = plane.channels,
                                 .pool_rows = true,
-                                .scale = one_over_area(c),
                             });
 }
 

@@ -28,6 +28,7 @@ typedef struct rv_ends {
  * shared by all that is compiled from it. */
 typedef struct rv_wiring {
     size_t num_weights; /* as users count them */
+    float scale;        /* what every weight acts multiplied with; 1, but after a pool */
     rv_rows rows;
     size_t *begin;      /* what rows point to where they differ; NULL = they are alike */
     uint32_t *lengths;
@@ -43,6 +44,7 @@ typedef struct rv_links {
     size_t num_source, num_target;
     size_t n_pad;          /* floats of an array over the targets */
     rv_rows rows;          /* of the weights */
+    float scale;
     const float *weight;   /* in rows, padding 0 */
     const uint16_t *delay; /* in rows: timesteps of each weight's synapse; NULL = none of its own */
     const void *structure; /* of the wiring */
@@ -69,8 +71,8 @@ typedef struct rv_connectivity_ops {
      * What it leaves in the padding is cleared by `weigh`. */
     void (*gradient)(const rv_links *links, float *gradient, uint8_t *touched, const uint32_t *ids, size_t num,
                      const float *x);
-    /* out[k] = sum[k] * factor[target of weight k of the row], 0 in the padding. Where a weight leads to different
-     * targets, factor[0] is that of all of them. */
+    /* out[k] = sum[k] * factor[target of weight k of the row], 0 in the padding, as in that of factor (n_pad). Where a
+     * weight leads to different targets, factor[0] is that of all of them. */
     void (*weigh)(const rv_links *links, float *out, size_t row, const float *sum, const float *factor);
     /* OPTIONAL, where row i of the weights is source i's: out (padded row) = sum over entries e of x[e * x_stride +
      * target of each weight]. NULL: the rows schedule cannot be used. */

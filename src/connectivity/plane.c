@@ -109,6 +109,7 @@ int rv_plane_wire_kernel(rv_wiring *out, const rv_connectivity *c, const rv_ends
         return rv_fail(ends->context, RV_ERR_SHAPE, "%s: a kernel of %zu x %zu x %zu x %zu is too large", ends->what,
                        plane.y.conv_size, plane.x.conv_size, plane.channels, c->filters);
     out->rows = rv_rows_uniform(num_rows, c->filters);
+    out->scale = (float)(1.0 / (double)(plane.y.pool_size * plane.x.pool_size));
     return rv_segments_make((rv_segments **)&out->structure, ends->context, &plane,
                             &(rv_segments_desc){
                                 .length = c->filters,
@@ -117,6 +118,5 @@ int rv_plane_wire_kernel(rv_wiring *out, const rv_connectivity *c, const rv_ends
                                 .target_x = c->filters,
                                 .row_y = plane.x.conv_size * plane.channels,
                                 .row_x = plane.channels,
-                                .scale = 1.0 / (double)(plane.y.pool_size * plane.x.pool_size),
                             });
 }

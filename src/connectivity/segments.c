@@ -120,7 +120,6 @@ int rv_segments_make(rv_segments **out, rv_context *context, const rv_plane *pla
         .channel_target = (uint32_t)d->channel_target,
         .channel_row = (uint32_t)d->channel_row,
         .length = (uint32_t)d->length,
-        .scale = (float)d->scale,
         .mixes_targets = d->channel_target || d->target_y || d->target_x,
     };
     return RV_OK;

@@ -2,7 +2,7 @@
  *
  * Nothing of the matrix is stored. A source (y, x, channel) reaches a few segments, each a run of neighbouring targets
  * that takes one row of weights:
- *   target[t + f] gets scale * weight[row][f],  f = 0 .. length - 1
+ *   target[t + f] gets weight[row][f],  f = 0 .. length - 1
  *   t = target_y + target_x + channel * channel_target,  row = row_y + row_x + channel * channel_row
  * with (target_y, row_y) from a short list that belongs to y, and (target_x, row_x) from one that belongs to x: every pair
  * of the two is a segment, in the order y, then x. */
@@ -26,7 +26,6 @@ typedef struct rv_segments {
     uint32_t width, channels; /* of the source */
     uint32_t channel_target, channel_row;
     uint32_t length; /* targets of a segment */
-    float scale;
     bool mixes_targets; /* weight f of a row leads to different targets, not to f alone */
 } rv_segments;
 
@@ -65,7 +64,6 @@ typedef struct rv_segments_desc {
     size_t target_y, target_x; /* what one position of the pool or kernel on each axis adds to target */
     size_t row_y, row_x;       /* and one index of the kernel, or of the pool's position (pool_rows), to row */
     bool pool_rows;            /* rows belong to positions of the pool instead of the kernel */
-    double scale;
 } rv_segments_desc;
 int rv_segments_make(rv_segments **out, rv_context *context, const rv_plane *plane, const rv_segments_desc *desc);
 

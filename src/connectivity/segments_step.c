@@ -82,7 +82,7 @@ RV_INLINE void forward_as(const rv_links *l, float *acc, const uint32_t *ids, si
     size_t target, row;
     for (size_t k = 0; k < num; k++)
         for (walk w = begin(s, ids[k]); next(&w, &target, &row);)
-            add(acc + target, l->weight + row * l->rows.stride, s->length, s->scale, scaled, as);
+            add(acc + target, l->weight + row * l->rows.stride, s->length, l->scale, scaled, as);
 }
 
 /* sum += w[f] * x[f], 16 lanes */
@@ -115,7 +115,7 @@ RV_INLINE void back_as(const rv_links *l, float *out, const uint32_t *ids, size_
             else
                 dot(&sum, l->weight + row * l->rows.stride, x + target, s->length, as);
         }
-        out[k] += s->scale * (as == ONE ? one : rv_sum_lanes(&sum));
+        out[k] += l->scale * (as == ONE ? one : rv_sum_lanes(&sum));
     }
 }
 
@@ -132,7 +132,7 @@ RV_INLINE void gradient_as(const rv_links *l, float *rows, uint8_t *touched, con
                 touched[row] = 1;
             }
             if (as == ONE) {
-                *sum += scaled ? s->scale * x[target] : x[target];
+                *sum += scaled ? l->scale * x[target] : x[target];
                 continue;
             }
             for (size_t f = 0; f < s->length; f += RV_WIDTH) {
@@ -142,7 +142,7 @@ RV_INLINE void gradient_as(const rv_links *l, float *rows, uint8_t *touched, con
                     value = *rv_cat(x + target + f);
                 else
                     value = left >= RV_WIDTH ? rv_load(x + target + f) : rv_load_part(x + target + f, left);
-                *rv_at(sum + f) += scale_by(value, s->scale, scaled);
+                *rv_at(sum + f) += scale_by(value, l->scale, scaled);
             }
         }
 }
@@ -171,7 +171,7 @@ static void forward(const rv_links *l, float *acc, const float *decay, const uin
 {
     if (decay)
         l->kernels->multiply(acc, acc, decay, l->n_pad);
-    if (((const rv_segments *)l->structure)->scale == 1.0F)
+    if (l->scale == 1.0F)
         CHOOSE(forward_as, l, acc, ids, num, false);
     else
         CHOOSE(forward_as, l, acc, ids, num, true);
@@ -184,7 +184,7 @@ static void back(const rv_links *l, float *out, const uint32_t *ids, size_t num,
 
 static void gradient(const rv_links *l, float *rows, uint8_t *touched, const uint32_t *ids, size_t num, const float *x)
 {
-    if (((const rv_segments *)l->structure)->scale == 1.0F)
+    if (l->scale == 1.0F)
         CHOOSE(gradient_as, l, rows, touched, ids, num, x, false);
     else
         CHOOSE(gradient_as, l, rows, touched, ids, num, x, true);

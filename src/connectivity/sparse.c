@@ -32,10 +32,48 @@ int rv_sparse_wire(rv_wiring *out, const rv_ends *ends, uint32_t *lengths, const
     return RV_OK;
 }
 
+int rv_sparse_spread(rv_wiring **out, rv_context *context, const rv_wiring *wiring, size_t capacity)
+{
+    const size_t num_rows = wiring->rows.num, stride = (capacity + LANES - 1) / LANES * LANES;
+    size_t size;
+    *out = NULL;
+    if (!rv_multiply(num_rows, stride, &size))
+        return rv_fail(context, RV_ERR_MEMORY, "%zu rows with room for %zu synapses each are too many", num_rows,
+                       capacity);
+    rv_wiring *copy = rv_alloc(context, 1, sizeof *copy, "wiring");
+    if (!copy)
+        return RV_ERR_MEMORY;
+    atomic_init(&copy->references, 1);
+    copy->num_weights = wiring->num_weights;
+    copy->scale = wiring->scale;
+    copy->begin = rv_alloc(context, num_rows + 1, sizeof *copy->begin, "rows of synapses");
+    copy->lengths = rv_alloc(context, num_rows, sizeof *copy->lengths, "rows of synapses");
+    uint32_t *targets = copy->structure = rv_alloc(context, size, sizeof *targets, "synapses");
+    if (!copy->begin || !copy->lengths || !targets) {
+        rv_free(copy->begin);
+        rv_free(copy->lengths);
+        rv_free(targets);
+        rv_free(copy);
+        return RV_ERR_MEMORY;
+    }
+    memcpy(copy->lengths, wiring->lengths, num_rows * sizeof *copy->lengths);
+    for (size_t i = 0; i < num_rows; i++) {
+        memcpy(targets + i * stride, (const uint32_t *)wiring->structure + wiring->begin[i],
+               rv_row_padded(&wiring->rows, i) * sizeof *targets);
+        copy->begin[i + 1] = (i + 1) * stride;
+    }
+    copy->rows = (rv_rows){.num = num_rows, .size = size, .begin = copy->begin, .lengths = copy->lengths};
+    *out = copy;
+    return RV_OK;
+}
+
 bool rv_sparse_same(const rv_wiring *a, const rv_wiring *b)
 {
-    return a->rows.num == b->rows.num && !memcmp(a->lengths, b->lengths, a->rows.num * sizeof *a->lengths) &&
-           !memcmp(a->structure, b->structure, a->rows.size * sizeof(uint32_t));
+    const uint32_t *x = a->structure, *y = b->structure;
+    bool same = a->rows.num == b->rows.num && !memcmp(a->lengths, b->lengths, a->rows.num * sizeof *a->lengths);
+    for (size_t i = 0; same && i < a->rows.num; i++)
+        same = !memcmp(x + a->begin[i], y + b->begin[i], a->lengths[i] * sizeof *x);
+    return same;
 }
 
 size_t rv_sparse_synapses(const rv_links *links, uint32_t source, uint32_t *targets, size_t *places)

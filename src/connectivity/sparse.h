@@ -19,7 +19,10 @@ static inline const uint32_t *rv_sparse_targets(const rv_links *links)
  * sum) the targets. */
 int rv_sparse_wire(rv_wiring *out, const rv_ends *ends, uint32_t *lengths, const uint32_t *targets);
 
-/* Whether two wirings have the same synapses. */
+/* A copy whose rows have room for `capacity` synapses each, which is not less than any has. */
+int rv_sparse_spread(rv_wiring **out, rv_context *context, const rv_wiring *wiring, size_t capacity);
+
+/* Whether two wirings have the same synapses, whatever the room. */
 bool rv_sparse_same(const rv_wiring *a, const rv_wiring *b);
 
 size_t rv_sparse_synapses(const rv_links *links, uint32_t source, uint32_t *targets, size_t *places);

@@ -22,7 +22,7 @@ static void forward(const rv_links *l, float *acc, const float *decay, const uin
 static void back(const rv_links *l, float *out, const uint32_t *ids, size_t num, const float *x)
 {
     for (size_t s = 0; s < num; s++) {
-        const size_t begin = l->rows.begin[ids[s]], end = l->rows.begin[ids[s] + 1];
+        const size_t begin = l->rows.begin[ids[s]], end = begin + rv_row_padded(&l->rows, ids[s]);
         const uint32_t *target = rv_sparse_targets(l);
         rv_lanes sum = {0};
         for (size_t k = begin; k < end; k += RV_LANES)
@@ -35,7 +35,7 @@ static void back(const rv_links *l, float *out, const uint32_t *ids, size_t num,
 static void gradient(const rv_links *l, float *rows, uint8_t *touched, const uint32_t *ids, size_t num, const float *x)
 {
     for (size_t s = 0; s < num; s++) {
-        const size_t begin = l->rows.begin[ids[s]], end = l->rows.begin[ids[s] + 1];
+        const size_t begin = l->rows.begin[ids[s]], end = begin + rv_row_padded(&l->rows, ids[s]);
         const uint32_t *target = rv_sparse_targets(l);
         if (!touched[ids[s]])
             memset(rows + begin, 0, (end - begin) * sizeof *rows);
@@ -47,7 +47,7 @@ static void gradient(const rv_links *l, float *rows, uint8_t *touched, const uin
 
 static void weigh(const rv_links *l, float *out, size_t row, const float *sum, const float *factor)
 {
-    const size_t begin = l->rows.begin[row], padded = l->rows.begin[row + 1] - begin, length = l->rows.lengths[row];
+    const size_t begin = l->rows.begin[row], padded = rv_row_padded(&l->rows, row), length = l->rows.lengths[row];
     const uint32_t *target = rv_sparse_targets(l) + begin;
     for (size_t k = 0; k < length; k++)
         out[k] = sum[k] * factor[target[k]];
@@ -58,7 +58,7 @@ static void weigh(const rv_links *l, float *out, size_t row, const float *sum, c
 static void row_sum(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
                     const uint32_t *entries, size_t num)
 {
-    const size_t begin = l->rows.begin[row], padded = l->rows.begin[row + 1] - begin;
+    const size_t begin = l->rows.begin[row], padded = rv_row_padded(&l->rows, row);
     const uint32_t *target = rv_sparse_targets(l) + begin;
     memset(out, 0, padded * sizeof *out);
     for (size_t e = 0; e < num; e++)
@@ -91,8 +91,9 @@ static void back_delayed(const rv_links *l, float *out, const uint32_t *ids, siz
     const size_t now = t % x->num_rows;
     const uint32_t *target = rv_sparse_targets(l);
     for (size_t s = 0; s < num; s++) {
+        const size_t begin = l->rows.begin[ids[s]], end = begin + rv_row_padded(&l->rows, ids[s]);
         rv_lanes sum = {0};
-        for (size_t k = l->rows.begin[ids[s]]; k < l->rows.begin[ids[s] + 1]; k += RV_LANES)
+        for (size_t k = begin; k < end; k += RV_LANES)
             for (size_t i = 0; i < RV_LANES / RV_WIDTH; i++) {
                 const size_t first = k + i * RV_WIDTH;
                 rv_vec met = {0};
@@ -110,7 +111,7 @@ static void gradient_delayed(const rv_links *l, float *rows, uint8_t *touched, c
     const size_t now = t % x->num_rows;
     const uint32_t *target = rv_sparse_targets(l);
     for (size_t s = 0; s < num; s++) {
-        const size_t begin = l->rows.begin[ids[s]], end = l->rows.begin[ids[s] + 1];
+        const size_t begin = l->rows.begin[ids[s]], end = begin + rv_row_padded(&l->rows, ids[s]);
         if (!touched[ids[s]])
             memset(rows + begin, 0, (end - begin) * sizeof *rows);
         touched[ids[s]] = 1;

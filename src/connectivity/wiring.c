@@ -24,6 +24,7 @@ int rv_wiring_create(rv_wiring **out, const rv_connectivity *connectivity, const
     if (!wiring)
         return RV_ERR_MEMORY;
     atomic_init(&wiring->references, 1);
+    wiring->scale = 1;
     int error = connectivity->model->wire(wiring, connectivity, ends, order);
     if (!error && !wiring->begin)
         error = finish_uniform(wiring, ends);
@@ -66,6 +67,7 @@ rv_links rv_wiring_links(const rv_wiring *wiring, const rv_kernels *kernels, siz
         .num_target = num_target,
         .n_pad = n_pad,
         .rows = wiring->rows,
+        .scale = wiring->scale,
         .structure = wiring->structure,
     };
 }

@@ -267,7 +267,13 @@ void rv_gradient_add_bias(const rv_compiled_network *model, const rv_plan_popula
 
 /* From the batch's gradients to new numbers; and, at the end of an epoch, from what is accumulated. */
 int rv_gradient_learn(rv_engine *engine, size_t batch_num);
-void rv_gradient_flush(rv_engine *engine);
+int rv_gradient_flush(rv_engine *engine);
+
+/* Deep R: L1 onto a row of the gradient; after the row's step, whether any of its weights crossed zero; and, after the
+ * steps of all rows, the rewiring. */
+void rv_deep_r_add_l1(const rv_engine *engine, const rv_plan_connection *c, size_t row, float *gradient);
+void rv_deep_r_note(const rv_plan_connection *c, size_t row);
+int rv_deep_r_rewire(rv_engine *engine);
 
 
 /* Steps of LambdaI that are kept of an example: all, or those that spikes may still meet. */

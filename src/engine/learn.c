@@ -2,7 +2,8 @@
  *
  * Where nothing needs a gradient whole, a row is summed and handed to its optimiser while it is in cache. A global norm
  * or an accumulation over batches takes two passes over the rows: gradients first, then steps. Squares are summed within
- * a row, then over the rows in the plan's order, by one thread, so that the norm does not depend on who did what. */
+ * a row, then over the rows in the plan's order, by one thread, so that the norm does not depend on who did what. Deep R
+ * adds L1 to its rows of the gradient, before anything looks at them, and rewires after the steps. */
 #include <math.h>
 #include <string.h>
 
@@ -28,6 +29,11 @@ static bool has_two_passes(const rv_learning *l)
 
 /* ---- gradients ---- */
 
+static bool has_l1(const rv_plan_connection *c, const rv_plan_parameter *p)
+{
+    return c && c->deep_r && p == &c->weight && c->deep_r->l1_strength > 0;
+}
+
 /* A row of the batch's gradient; NULL where it is and was always 0 and no optimiser cares. `square` gets the sum of the
  * squares of what the next step would learn from. */
 static const float *make_row(const learning *l, const rv_worker *worker, const rv_plan_connection *c,
@@ -36,15 +42,20 @@ static const float *make_row(const learning *l, const rv_worker *worker, const r
     const rv_kernels *kernels = l->engine->model->kernels;
     const size_t begin = rv_row_begin(&p->rows, row), n = rv_row_padded(&p->rows, row);
     float *gradient = p->gradient ? p->gradient + begin : worker->row;
-    if (rv_gradient_row(l->engine, worker, c, p, row, factor, gradient)) {
+    bool any = rv_gradient_row(l->engine, worker, c, p, row, factor, gradient);
+    if (!any)
+        memset(gradient, 0, n * sizeof *gradient);
+    if (has_l1(c, p)) {
+        rv_deep_r_add_l1(l->engine, c, row, gradient);
+        any = true;
+    }
+    if (any) {
         const float num = (float)l->batch_num;
         p->moving[row] = 1;
         if (p->accumulated)
             kernels->weigh_rows(p->accumulated + begin, gradient, n, &num, 1, n);
-    } else {
-        memset(gradient, 0, n * sizeof *gradient);
-        if (!p->moving[row] && p->optimiser->optimiser.model->rests)
-            return NULL;
+    } else if (!p->moving[row] && p->optimiser->optimiser.model->rests) {
+        return NULL;
     }
     if (square)
         *square = kernels->sum_squares(p->accumulated ? p->accumulated + begin : gradient, n);
@@ -111,6 +122,8 @@ static void learn_row(const learning *l, const rv_worker *worker, rv_plan_connec
     if (c->weight.optimiser)
         learn_parameter(l, worker, c, &c->weight, row, c->weighed ? &one : group->factor,
                         squares ? &squares[1] : NULL);
+    if (c->deep_r && l->step)
+        rv_deep_r_note(c, row);
 }
 
 static void learn_worker(void *arg, int worker)
@@ -141,7 +154,7 @@ static void learn_bias(const learning *l, rv_plan_population *p, double *square)
         rv_plan_update_coefficients(l->engine->model, p);
 }
 
-static void learn_all(learning *l)
+static int learn_all(learning *l)
 {
     rv_engine *engine = l->engine;
     const rv_compiled_network *model = engine->model;
@@ -150,6 +163,7 @@ static void learn_all(learning *l)
     rv_parallel(model->context, learn_worker, l);
     for (uint32_t i = 0; i < model->num_populations; i++)
         learn_bias(l, &model->populations[i], engine->squares ? engine->squares + 2 * num_rows + i : NULL);
+    return l->step ? rv_deep_r_rewire(engine) : RV_OK;
 }
 
 /* ---- a batch ---- */
@@ -178,7 +192,7 @@ static double global_norm(const rv_engine *engine, double scale)
 }
 
 /* The second pass. */
-static void step_all(rv_engine *engine)
+static int step_all(rv_engine *engine)
 {
     rv_compiled_network *model = engine->model;
     const rv_learning *d = &model->learning;
@@ -191,7 +205,7 @@ static void step_all(rv_engine *engine)
     }
     model->accumulated[0] = model->accumulated[1] = 0;
     begin_step(model);
-    learn_all(&l);
+    return learn_all(&l);
 }
 
 int rv_gradient_learn(rv_engine *engine, size_t batch_num)
@@ -199,25 +213,25 @@ int rv_gradient_learn(rv_engine *engine, size_t batch_num)
     rv_compiled_network *model = engine->model;
     const bool two_passes = has_two_passes(&model->learning);
     learning l = {.engine = engine, .batch_num = batch_num, .make = true, .step = !two_passes, .scale = 1};
-    const int error = rv_gradient_begin(engine, batch_num);
+    int error = rv_gradient_begin(engine, batch_num);
     if (error)
         return error;
     if (!two_passes)
         begin_step(model);
     if (engine->squares)
         memset(engine->squares, 0, num_squares(model) * sizeof *engine->squares);
-    learn_all(&l);
-    if (!two_passes)
-        return RV_OK;
+    error = learn_all(&l);
+    if (error || !two_passes)
+        return error;
     model->accumulated[0]++;
     model->accumulated[1] += batch_num;
     if (model->accumulated[0] >= model->learning.accumulate)
-        step_all(engine);
+        return step_all(engine);
     return RV_OK;
 }
 
-void rv_gradient_flush(rv_engine *engine)
+int rv_gradient_flush(rv_engine *engine)
 {
-    if (engine->learn && engine->model->learning.accumulate > 1 && engine->model->accumulated[0])
-        step_all(engine);
+    const rv_compiled_network *model = engine->model;
+    return engine->learn && model->learning.accumulate > 1 && model->accumulated[0] ? step_all(engine) : RV_OK;
 }

@@ -1,5 +1,5 @@
 /* How the numbers of a connection (weights, gradients, moments, delays...) lie in rows. A row starts on a cache line and
- * is padded to a multiple of 16 floats. */
+ * is padded to a multiple of 16 floats. Where rows may grow and shrink (Deep R), they start further apart than that. */
 #ifndef RV_KERNELS_ROWS_H
 #define RV_KERNELS_ROWS_H
 
@@ -33,10 +33,10 @@ static inline size_t rv_row_length(const rv_rows *rows, size_t row)
     return rows->lengths ? rows->lengths[row] : rows->length;
 }
 
-/* Floats of a row. */
+/* Floats of a row that are in use. */
 static inline size_t rv_row_padded(const rv_rows *rows, size_t row)
 {
-    return rows->begin ? rows->begin[row + 1] - rows->begin[row] : rows->stride;
+    return rows->lengths ? ((size_t)rows->lengths[row] + 15) / 16 * 16 : rows->stride;
 }
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "values/params.h"
 
-#define RV_MAX_FRAMES 16777216 /* whole numbers that float32 holds */
+#define RV_MAX_FRAMES 1000000
 
 /* rows of a table, one after the other */
 #define RV_INPUT_FRAMES_PARAM                                                                                          \

@@ -7,7 +7,7 @@
 #include "kernels/dispatch.h"
 #include "neurons/input_frames.h"
 
-enum { V_THRESH, V_RESET, V, NUM_PARAMS, INPUT_FRAMES = NUM_PARAMS, INPUT_FRAME_TIMESTEPS, NUM_INPUT_PARAMS };
+enum { V_THRESH, V_RESET, V, BIAS, RELATIVE_RESET, NUM_PARAMS, INPUT_FRAMES = NUM_PARAMS, INPUT_FRAME_TIMESTEPS, NUM_INPUT_PARAMS };
 
 /* IntegrateFire has the first NUM_PARAMS rows */
 static const rv_param params[NUM_INPUT_PARAMS] = {
@@ -16,6 +16,9 @@ static const rv_param params[NUM_INPUT_PARAMS] = {
     [V_RESET] = {"v_reset", "Vreset", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false,
                  "voltage after a spike"},
     [V] = {"v", "", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "voltage at the start of an example"},
+    [BIAS] = {"bias", "Bias", "", RV_PARAM_VALUE, RV_SAME(0), -HUGE_VAL, HUGE_VAL, false, "added in every step"},
+    [RELATIVE_RESET] = {"relative_reset", "", "", RV_PARAM_FLAG, RV_SAME(0), 0, 1, false,
+                        "a spike takes v_thresh - v_reset off the voltage instead of setting it"},
     [INPUT_FRAMES] = RV_INPUT_FRAMES_PARAM,
     [INPUT_FRAME_TIMESTEPS] = RV_INPUT_FRAME_TIMESTEPS_PARAM,
 };
@@ -30,6 +33,8 @@ static void coefficients(float *const *coeff, const float *const *param, size_t 
     for (size_t j = 0; j < n; j++) {
         coeff[IF_V_THRESH][j] = param[V_THRESH][j];
         coeff[IF_V_RESET][j] = param[V_RESET][j];
+        coeff[IF_BIAS][j] = param[BIAS][j];
+        coeff[IF_KEEPS][j] = param[RELATIVE_RESET][0];
     }
 }
 
@@ -94,7 +99,11 @@ rv_neuron rv_integrate_fire(rv_if p)
 {
     return (rv_neuron){
         .model = &rv_integrate_fire_model,
-        .value = {[V_THRESH] = p.v_thresh, [V_RESET] = p.v_reset, [V] = p.v},
+        .value = {[V_THRESH] = p.v_thresh,
+                  [V_RESET] = p.v_reset,
+                  [V] = p.v,
+                  [BIAS] = p.bias,
+                  [RELATIVE_RESET] = rv_flag_value(p.relative_reset)},
         .readout = p.readout,
     };
 }

@@ -9,6 +9,8 @@ enum { IF_V, IF_NUM_STATE };
 enum {
     IF_V_THRESH, /* infinite in the padding */
     IF_V_RESET,
+    IF_BIAS,
+    IF_KEEPS, /* 1: what is above the threshold stays after a spike */
     IF_NUM_COEFFS
 };
 

@@ -195,7 +195,7 @@ static int run_epoch(rv_run *run, size_t first_batch)
     if (!error)
         error = run_batches(run, first_batch);
     if (!error && !is_stopped(run)) /* else it is resumed with what has gathered so far */
-        rv_gradient_flush(run->engine);
+        error = rv_gradient_flush(run->engine);
     if (!error && run->validation && !is_stopped(run))
         error = validate(run);
     if (!error)

@@ -150,7 +150,7 @@ static int visit_synapses(rv_run *run, rv_state *state, bool check)
         const char *name = c->connection->name;
         uint32_t *synapses = NULL;
         size_t num = 0;
-        if (!c->connection->connectivity.model->sparse)
+        if (!c->connection->connectivity.model->sparse || c->deep_r) /* Deep R's are part of what is learnt */
             continue;
         error = list_synapses(run, c, &synapses, &num);
         if (!error && !check)

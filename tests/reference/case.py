@@ -79,9 +79,12 @@ class Case:
         return self.synapses(connection).matrix(self.shape(connection), delay).astype(int)
 
     def by_weight(self, connection, matrix):
-        """What a derivative by every synapse (sources, targets) is by the weights, in the shape of their array."""
-        given = self.value(connection["connectivity"]["weight"])
-        flat = self.synapses(connection).reduce(matrix)
+        """What a derivative by every synapse (sources, targets) is by the weights, in the shape of their array; where
+        synapses are listed, sorted by source, then target, as the engine has them."""
+        given, synapses = self.value(connection["connectivity"]["weight"]), self.synapses(connection)
+        flat = synapses.reduce(matrix)
+        if connection["connectivity"]["type"] == "Sparse":
+            flat = flat[np.lexsort((synapses.post, synapses.pre))]
         return flat.reshape(np.shape(given)) if np.ndim(given) else flat
 
     def learns(self, connection):

@@ -18,10 +18,9 @@ class Synapses:
 
     def matrix(self, shape, weights):
         """(sources, targets)"""
-        out = np.zeros(shape)
-        flat = np.broadcast_to(np.ravel(weights), self.num_weights) if np.ndim(weights) == 0 else np.ravel(weights)
-        np.add.at(out, (self.pre, self.post), self.scale * flat[self.index])
-        return out
+        flat = np.broadcast_to(np.ravel(weights), self.num_weights)
+        places = self.pre * shape[1] + self.post
+        return np.bincount(places, self.scale * flat[self.index], shape[0] * shape[1]).reshape(shape)
 
     def reduce(self, matrix):
         """What a derivative by the matrix (sources, targets) is by the weights, flat."""

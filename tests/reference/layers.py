@@ -33,7 +33,7 @@ LEARNT = {
     "one_to_one_learnt_delays": dict(layers=("OneToOne", "Dense"), delays="learnt"),
 }
 # there are more neurons than elsewhere, each of which could spoil a draw
-COMMON = dict(T=30, margin=4e-6, min_slope=0.01)
+COMMON = dict(T=30, examples=2, margin=4e-6, min_slope=0.01)
 FLAT = ("Dense", "Sparse", "AvgPoolDense2D")
 
 
