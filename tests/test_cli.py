@@ -288,9 +288,9 @@ def values_that_do_not_fit_are_told_with_their_line(folder):
     fails("FewSpikeReluInput, alpha: 1, k: 6", "SpikeInput",
           "the data are values, but population 'input' (SpikeInput) takes spikes", 5)
     fails("shape: 64", "shape: 63", "an example has 64 inputs, but population 'input' has 63 neurons", 5)
-    fails("k: 6, batch_size: 9", "k: 8", "k must be 8, as the compiler's, got 6", 7)
-    fails("k: 6, batch_size: 9", "k: 6, example_timesteps: 12", "must be auto with few_spike", 19)
-    fails("few_spike, k: 6, batch_size: 9", "inference", "the data are values, which have no latest spike", 19)
+    fails("k: 6, batch_size: 9", "k: 8", "k must be 8, as the compiler's, got 6", 17)
+    fails("k: 6, batch_size: 9", "k: 6, example_timesteps: 12", "must be auto with few_spike", 17)
+    fails("few_spike, k: 6, batch_size: 9", "inference", "the data are values, which have no latest spike", 17)
 
 
 @case
@@ -590,6 +590,37 @@ def the_shd_example_trains_on_files_of_that_format(folder):
     check_status(result, 0)
     check("validation accuracy" in result.stdout and "test accuracy" in result.stdout, result.stdout)
     check(re.search(r"example_timesteps: 20[01]", read(folder, "run", "experiment.yaml").decode()), "timesteps")
+
+
+EPROP = EXPERIMENT.replace("synapse: {type: exponential, tau: 5}", "synapse: delta").replace(
+    "type: eventprop", "type: eprop").replace("mean: 0.3, sd: 0.2", "mean: 0.03, sd: 0.03")
+
+
+@case
+def eprop_trains_and_evaluates_to_the_same_figures(folder):
+    """Its biases are saved, and evaluating looks at the softmax as training did."""
+    out = os.path.join(folder, "run")
+    result = run("train", write(folder, EPROP), "-q", "-o", out)
+    check_status(result, 0)
+    trained = re.findall(r"test (loss|accuracy): (.*)", result.stdout)
+    check(len(trained) == 2 and float(trained[1][1]) > 0.6, result.stdout)
+    check("output-Bias.npy" in " ".join(checkpoint_bytes(out)), checkpoint_bytes(out).keys())
+    evaluated = run("evaluate", out).stdout
+    for name, value in trained:
+        check(f"{name}: {value}" in evaluated, f"expected {name} {value}:", evaluated)
+
+
+@case
+def mistakes_in_options_of_eprop_are_told_with_their_line(folder):
+    for old, new, message in (
+            ("type: eprop", "type: eprop\n  c_reg: -1", "e-prop: c_reg must be >= 0, got -1"),
+            ("type: eprop", "type: eprop\n  tau_reg: 0", "compiler.tau_reg must be a number > 0, got '0'"),
+            ("type: eprop", "type: eprop\n  feedback: adaptive", "symmetric"),
+            ("synapse: delta", "synapse: {type: exponential, tau: 5}", "e-prop needs Delta synapses, got Exponential")):
+        check(old in EPROP, old)
+        result = run("info", write(folder, EPROP.replace(old, new, 1)))
+        check_status(result, 1)
+        check(message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr)
 
 
 @case

@@ -121,7 +121,7 @@ def damaged_files_are_refused(folder):
 
 
 def a_real_model_keeps_its_accuracy(folder):
-    data = os.path.join(ROOT, "examples", "mnist_pixels.yaml")
+    data = os.path.join(ROOT, "data", "mnist_pixels.yaml")
     model = os.path.join(SHARED, "models", "divya_mnist_ann.keras")
     if not os.path.exists(model):
         return "SKIP ../shared is not there"

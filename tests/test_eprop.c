@@ -434,6 +434,33 @@ static void learnt_biases_are_saved_and_loaded_with_the_weights(void **state)
     unmake(&n);
 }
 
+static void times_run_on_from_batch_to_batch_if_they_are_told_to(void **state)
+{
+    net n;
+    (void)state;
+    make(&n, 11, 3, true, lif());
+    rv_eprop_desc desc = plain();
+    const rv_callback recorder = rv_spike_recorder((rv_spike_recorder_desc){.population = n.in, .key = "spikes"});
+    rv_result *results[2];
+    for (int on = 0; on < 2; on++) {
+        desc.reset_time_between_batches = on ? RV_OFF : RV_DEFAULT;
+        rv_compiled_network *const model = compile(&n, desc);
+        results[on] = train(&n, model, classes(&n), 2, &recorder, 1);
+        rv_compiled_network_free(model);
+    }
+    const rv_entries *const reset = rv_result_data(results[0], "spikes"), *const on = rv_result_data(results[1], "spikes");
+    assert_int_equal(on->num, 2 * EXAMPLES);
+    for (size_t i = 0; i < on->num; i++) {
+        const size_t batch = on->items[i].epoch * EXAMPLES / 2 + on->items[i].example / 2;
+        assert_true(on->items[i].num > 0 && on->items[i].num == reset->items[i].num);
+        for (size_t k = 0; k < on->items[i].num; k++)
+            assert_true(on->items[i].times[k] == reset->items[i].times[k] + (double)(batch * STEPS));
+    }
+    rv_result_free(results[0]);
+    rv_result_free(results[1]);
+    unmake(&n);
+}
+
 static void training_lowers_the_loss_of_both_kinds(void **state)
 {
     (void)state;
@@ -533,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_zero_is_the_default_unless_it_is_given),
         cmocka_unit_test(biases_of_outputs_learn_unless_they_are_told_not_to),
         cmocka_unit_test(learnt_biases_are_saved_and_loaded_with_the_weights),
+        cmocka_unit_test(times_run_on_from_batch_to_batch_if_they_are_told_to),
         cmocka_unit_test(training_lowers_the_loss_of_both_kinds),
         cmocka_unit_test(what_eprop_cannot_learn_is_refused_by_name),
         cmocka_unit_test(another_loss_is_refused_when_the_run_is_prepared),

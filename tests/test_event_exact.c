@@ -175,7 +175,9 @@ static void make_problem(problem *p, const variant *v, uint64_t seed)
         .ids = p->ids,
         .num_spikes = SPIKES,
         .duration = DURATION,
-        .density = v->loss == OVER_TIME ? entropy_density : v->loss == SQUARES ? square_density : NULL,
+        .density = v->loss == OVER_TIME ? entropy_density
+                   : v->loss == SQUARES ? square_density
+                                        : NULL,
     };
 }
 
@@ -314,9 +316,9 @@ static void make_stepped(stepped *s, const problem *p, double dt)
     succeed(s, rv_network_create(&s->network, s->context, RV_EVENTPROP_DEFAULTS));
     succeed(s, rv_population_add(&s->in, s->network,
                                  &(rv_population_desc){.shape = {INPUTS}, .neuron = rv_spike_input()}));
-    succeed(s, rv_population_add(&s->hid, s->network,
-                                 &(rv_population_desc){.shape = {HIDDEN},
-                                                       .neuron = neuron_of(p, p->neurons, HIDDEN, taus)}));
+    succeed(s, rv_population_add(
+                   &s->hid, s->network,
+                   &(rv_population_desc){.shape = {HIDDEN}, .neuron = neuron_of(p, p->neurons, HIDDEN, taus)}));
     succeed(s, rv_population_add(&s->out, s->network,
                                  &(rv_population_desc){.shape = {OUTPUTS},
                                                        .neuron = neuron_of(p, p->neurons + HIDDEN, OUTPUTS, taus)}));
@@ -327,17 +329,17 @@ static void make_stepped(stepped *s, const problem *p, double dt)
     /* a sum over T steps, divided by T inside the softmax, is the mean that the exact solver looks at */
     const double temperature = strcmp(p->variant->readout, "SumVar") == 0 ? (double)T : 1;
     const rv_connection *learn[] = {s->connections[0], s->connections[2], s->connections[1]};
-    succeed(s, rv_compile_eventprop(
-                   &s->model, s->network,
-                   &(rv_eventprop_desc){.example_timesteps = T,
-                                        .dt = dt,
-                                        .softmax_temperature = temperature,
-                                        .ttfs_alpha = TTFS_ALPHA,
-                                        .per_timestep_loss = p->variant->loss == OVER_TIME,
-                                        .delay_learn_conns = learn,
-                                        .num_delay_learn_conns =
-                                            p->variant->delays_learn ? (p->variant->recurrent ? 3 : 2) : 0,
-                                        .keep_gradients = true}));
+    succeed(s, rv_compile_eventprop(&s->model, s->network,
+                                    &(rv_eventprop_desc){.example_timesteps = T,
+                                                         .dt = dt,
+                                                         .softmax_temperature = temperature,
+                                                         .ttfs_alpha = TTFS_ALPHA,
+                                                         .per_timestep_loss = p->variant->loss == OVER_TIME,
+                                                         .delay_learn_conns = learn,
+                                                         .num_delay_learn_conns = p->variant->delays_learn
+                                                                                      ? (p->variant->recurrent ? 3 : 2)
+                                                                                      : 0,
+                                                         .keep_gradients = true}));
     succeed(s, rv_spikes_create(&s->spikes, s->context, INPUTS));
     succeed(s, rv_spikes_append(s->spikes, p->times, p->ids, SPIKES));
 }
@@ -372,10 +374,10 @@ static void stepped_gradient(double *gradient, const problem *p, const char *nam
     if (p->variant->loss == RELATIVE)
         output.loss = rv_relative_mean_square_error(DELTA);
     succeed(&s, rv_train(&result, s.model,
-                         &(rv_train_desc){.data = {.inputs = {{.population = s.in, .spikes = s.spikes}},
-                                                   .outputs = {output}},
-                                          .num_epochs = 1,
-                                          .no_callbacks = true}));
+                         &(rv_train_desc){
+                             .data = {.inputs = {{.population = s.in, .spikes = s.spikes}}, .outputs = {output}},
+                             .num_epochs = 1,
+                             .no_callbacks = true}));
     const size_t sizes[] = {IN_HID, HID_HID, HID_OUT};
     float *at = floats;
     for (int i = 0; i < 3; at += sizes[i++])

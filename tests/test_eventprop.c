@@ -74,19 +74,28 @@ static void make(net *n, const char *readout)
     const rv_neuron li = rv_leaky_integrate(
         (rv_li){.tau_mem = rv_const(12), .bias = rv_const(0.05), .readout = rv_readout_by_name(readout)});
     *n = (net){0};
-    must(n, rv_context_create(&n->context, &(rv_context_desc){
-                                               .seed_given = true, .num_threads = 2, .log = note, .log_user = n}));
+    must(n, rv_context_create(&n->context,
+                              &(rv_context_desc){.seed_given = true, .num_threads = 2, .log = note, .log_user = n}));
     must(n, rv_network_create(&n->network, n->context, RV_EVENTPROP_DEFAULTS));
     must(n, rv_input_layer_add(&n->in, n->network,
                                &(rv_layer_desc){.name = "in", .shape = {INPUTS}, .neuron = rv_spike_input()}));
     must(n, rv_layer_add(&n->first, n->network,
-                         &(rv_layer_desc){.name = "first", .shape = {HIDDEN}, .neuron = lif, .synapse = synapse,
+                         &(rv_layer_desc){.name = "first",
+                                          .shape = {HIDDEN},
+                                          .neuron = lif,
+                                          .synapse = synapse,
                                           .connectivity = rv_dense(rv_uniform(0.2, 1.2))}));
     must(n, rv_layer_add(&n->second, n->network,
-                         &(rv_layer_desc){.name = "second", .shape = {HIDDEN}, .neuron = lif, .synapse = synapse,
+                         &(rv_layer_desc){.name = "second",
+                                          .shape = {HIDDEN},
+                                          .neuron = lif,
+                                          .synapse = synapse,
                                           .connectivity = rv_dense(rv_uniform(0, 1))}));
     must(n, rv_layer_add(&n->out, n->network,
-                         &(rv_layer_desc){.name = "out", .shape = {OUTPUTS}, .neuron = li, .synapse = synapse,
+                         &(rv_layer_desc){.name = "out",
+                                          .shape = {OUTPUTS},
+                                          .neuron = li,
+                                          .synapse = synapse,
                                           .connectivity = rv_dense(rv_normal(0, 0.5))}));
     add_data(n);
 }
@@ -112,9 +121,8 @@ static rv_data data_of(const net *n, bool regression)
     rv_data data = {.inputs = {{.population = n->in.population, .spikes = n->spikes}},
                     .outputs = {{.population = n->out.population, .labels = n->labels, .num_labels = EXAMPLES}}};
     if (regression)
-        data.outputs[0] = (rv_output){.population = n->out.population,
-                                      .targets = n->targets,
-                                      .num_targets = EXAMPLES * STEPS * OUTPUTS};
+        data.outputs[0] = (rv_output){
+            .population = n->out.population, .targets = n->targets, .num_targets = EXAMPLES * STEPS * OUTPUTS};
     return data;
 }
 
@@ -154,9 +162,8 @@ static void compare_biases(const char *readout, bool regression, bool per_timest
     net n;
     float bias[OUTPUTS], gradient[OUTPUTS], moved[OUTPUTS];
     make(&n, readout);
-    compile(&n, (rv_eventprop_desc){.train_output_bias = true,
-                                    .optimiser = rv_sgd(0, 0),
-                                    .per_timestep_loss = per_timestep});
+    compile(&n, (rv_eventprop_desc){
+                    .train_output_bias = true, .optimiser = rv_sgd(0, 0), .per_timestep_loss = per_timestep});
     learn(&n, regression);
     read_all(&n, variable_of_out(&n, "bias"), bias, OUTPUTS);
     read_all(&n, variable_of_out(&n, "DeltaBias"), gradient, OUTPUTS);
@@ -239,10 +246,13 @@ static void one_population_may_be_regularised_differently(void **state)
     (void)state;
     hidden_gradients(none, (rv_eventprop_desc){0});
     hidden_gradients(all, (rv_eventprop_desc){.reg_lambda_upper = 1e-3, .reg_lambda_lower = 1e-3, .reg_nu_upper = 2});
-    hidden_gradients(both, (rv_eventprop_desc){.regularisations = (rv_regularisation[]){on, on},
-                                               .num_regularisations = 2});
-    hidden_gradients(first, (rv_eventprop_desc){.reg_lambda_upper = 1e-3, .reg_lambda_lower = 1e-3, .reg_nu_upper = 2,
-                                                .regularisations = &off, .num_regularisations = 1});
+    hidden_gradients(both,
+                     (rv_eventprop_desc){.regularisations = (rv_regularisation[]){on, on}, .num_regularisations = 2});
+    hidden_gradients(first, (rv_eventprop_desc){.reg_lambda_upper = 1e-3,
+                                                .reg_lambda_lower = 1e-3,
+                                                .reg_nu_upper = 2,
+                                                .regularisations = &off,
+                                                .num_regularisations = 1});
     assert_memory_equal(all, both, sizeof all);
     assert_memory_not_equal(all[0], none[0], sizeof all[0]);
     assert_memory_not_equal(all[1], none[1], sizeof all[1]);
@@ -299,25 +309,30 @@ static void a_lenient_tape_grows_beyond_max_spikes(void **state)
     must(&n, rv_network_create(&n.network, n.context, RV_EVENTPROP_DEFAULTS));
     must(&n, rv_input_layer_add(&n.in, n.network, &(rv_layer_desc){.shape = {1}, .neuron = rv_spike_input()}));
     must(&n, rv_layer_add(&n.first, n.network,
-                          &(rv_layer_desc){.shape = {MANY}, .connectivity = rv_dense(rv_const(100)), .synapse = synapse,
+                          &(rv_layer_desc){.shape = {MANY},
+                                           .connectivity = rv_dense(rv_const(100)),
+                                           .synapse = synapse,
                                            .neuron = rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)})}));
     must(&n, rv_layer_add(&n.out, n.network,
-                          &(rv_layer_desc){.shape = {2}, .connectivity = rv_dense(rv_const(0)), .synapse = synapse,
+                          &(rv_layer_desc){.shape = {2},
+                                           .connectivity = rv_dense(rv_const(0)),
+                                           .synapse = synapse,
                                            .neuron = rv_leaky_integrate((rv_li){.readout = rv_avg_var()})}));
-    must(&n, rv_compile_eventprop(&n.model, n.network,
-                                  &(rv_eventprop_desc){.example_timesteps = STEPS, .max_spikes = 1,
-                                                       .strict_buffer_checking = RV_OFF}));
+    must(&n, rv_compile_eventprop(
+                 &n.model, n.network,
+                 &(rv_eventprop_desc){.example_timesteps = STEPS, .max_spikes = 1, .strict_buffer_checking = RV_OFF}));
     must(&n, rv_spikes_create(&n.spikes, n.context, 1));
     must(&n, rv_spikes_append(n.spikes, times, ids, 6));
     rv_result *result = NULL;
     const rv_callback counter = rv_spike_recorder(
         (rv_spike_recorder_desc){.population = n.first.population, .key = "counts", .record_counts = true});
     must(&n, rv_train(&result, n.model,
-                      &(rv_train_desc){.data = {.inputs = {{.population = n.in.population, .spikes = n.spikes}},
-                                                .outputs = {{.population = n.out.population,
-                                                             .labels = &label,
-                                                             .num_labels = 1}}},
-                                       .num_epochs = 1, .callbacks = &counter, .num_callbacks = 1}));
+                      &(rv_train_desc){
+                          .data = {.inputs = {{.population = n.in.population, .spikes = n.spikes}},
+                                   .outputs = {{.population = n.out.population, .labels = &label, .num_labels = 1}}},
+                          .num_epochs = 1,
+                          .callbacks = &counter,
+                          .num_callbacks = 1}));
     const rv_entries *const counts = rv_result_data(result, "counts");
     assert_true(counts->items[0].values[0] > 20); /* times 200: thousands on one tape */
     assert_int_equal(n.warnings, 1);
@@ -342,16 +357,19 @@ static void a_silent_label_pulls_to_the_last_step_that_can_reach_it(void **state
     must(&n, rv_network_create(&n.network, n.context, RV_EVENTPROP_DEFAULTS));
     must(&n, rv_input_layer_add(&n.in, n.network, &(rv_layer_desc){.shape = {2}, .neuron = rv_spike_input()}));
     must(&n, rv_layer_add(&n.first, n.network,
-                          &(rv_layer_desc){.shape = {1}, .connectivity = rv_dense(rv_array(in_hid, 2)),
+                          &(rv_layer_desc){.shape = {1},
+                                           .connectivity = rv_dense(rv_array(in_hid, 2)),
                                            .synapse = synapse,
                                            .neuron = rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)})}));
-    must(&n, rv_layer_add(&n.out, n.network,
-                          &(rv_layer_desc){.shape = {1}, .connectivity = rv_dense(rv_const(0.25)), .synapse = synapse,
-                                           .neuron = rv_leaky_integrate_fire(
-                                               (rv_lif){.readout = rv_first_spike_time()})}));
-    must(&n, rv_compile_eventprop(&n.model, n.network,
-                                  &(rv_eventprop_desc){.example_timesteps = STEPS, .ttfs_alpha = 0.5,
-                                                       .keep_gradients = true}));
+    must(&n, rv_layer_add(
+                 &n.out, n.network,
+                 &(rv_layer_desc){.shape = {1},
+                                  .connectivity = rv_dense(rv_const(0.25)),
+                                  .synapse = synapse,
+                                  .neuron = rv_leaky_integrate_fire((rv_lif){.readout = rv_first_spike_time()})}));
+    must(&n, rv_compile_eventprop(
+                 &n.model, n.network,
+                 &(rv_eventprop_desc){.example_timesteps = STEPS, .ttfs_alpha = 0.5, .keep_gradients = true}));
     must(&n, rv_spikes_create(&n.spikes, n.context, 2));
     must(&n, rv_spikes_append(n.spikes, times, ids, 2));
     const rv_callback recorders[] = {
@@ -360,11 +378,12 @@ static void a_silent_label_pulls_to_the_last_step_that_can_reach_it(void **state
         rv_spike_recorder((rv_spike_recorder_desc){.population = n.out.population, .key = "out"}),
         rv_var_recorder((rv_var_recorder_desc){.population = n.first.population, .genn_var = "V", .key = "v"})};
     must(&n, rv_train(&result, n.model,
-                      &(rv_train_desc){.data = {.inputs = {{.population = n.in.population, .spikes = n.spikes}},
-                                                .outputs = {{.population = n.out.population,
-                                                             .labels = &label,
-                                                             .num_labels = 1}}},
-                                       .num_epochs = 1, .callbacks = recorders, .num_callbacks = 4}));
+                      &(rv_train_desc){
+                          .data = {.inputs = {{.population = n.in.population, .spikes = n.spikes}},
+                                   .outputs = {{.population = n.out.population, .labels = &label, .num_labels = 1}}},
+                          .num_epochs = 1,
+                          .callbacks = recorders,
+                          .num_callbacks = 4}));
     read_all(&n, (rv_variable){.connection = n.first.connection, .name = "Gradient"}, gradient, 2);
     const rv_entry *const spikes = &rv_result_data(result, "spikes")->items[0];
     assert_int_equal(rv_result_data(result, "out")->items[0].num, 0);
@@ -428,11 +447,11 @@ static void outputs_that_spike_need_a_readout_of_first_spikes(void **state)
         const rv_readout readout = i == 0 ? rv_spike_count() : rv_first_spike_time();
         make(&n, "AvgVar");
         rv_population *population = NULL;
-        must(&n, rv_population_add(&population, n.network,
-                                   &(rv_population_desc){
-                                       .name = "last",
-                                       .shape = {2},
-                                       .neuron = rv_leaky_integrate_fire((rv_lif){.readout = readout})}));
+        must(&n,
+             rv_population_add(
+                 &population, n.network,
+                 &(rv_population_desc){
+                     .name = "last", .shape = {2}, .neuron = rv_leaky_integrate_fire((rv_lif){.readout = readout})}));
         rv_connection *connection = NULL;
         must(&n, rv_connection_add(&connection, n.network, n.second.population, population,
                                    &(rv_connection_desc){.connectivity = rv_dense(rv_const(1)), .synapse = synapse}));

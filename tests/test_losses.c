@@ -103,15 +103,15 @@ static void silent_neurons_count_as_spiking_at_the_end(void **state)
     rv_output_sample sample = plain;
     float g[N];
     sample.spike_times = true;
-    about(value_of(rv_sparse_categorical_crossentropy(), &sample, y, g),
-          log(exp(-10) + exp(-9) + 2 * exp(-25)) + 9, 1e-12, "cross-entropy");
+    about(value_of(rv_sparse_categorical_crossentropy(), &sample, y, g), log(exp(-10) + exp(-9) + 2 * exp(-25)) + 9,
+          1e-12, "cross-entropy");
     const double p = exp(-10) / (exp(-10) + exp(-9));
     about((double)g[0], -p, 1e-6, "g");
     about((double)g[LABEL], p + 0.01 / pow(25.25 - 9, 2), 1e-6, "g of the label");
     assert_true(g[1] == 0 && g[3] == 0);
     sample.label = 1;
-    about(value_of(rv_sparse_categorical_crossentropy(), &sample, y, g),
-          log(exp(-10) + exp(-9) + 2 * exp(-25)) + 25, 1e-12, "cross-entropy of a silent label");
+    about(value_of(rv_sparse_categorical_crossentropy(), &sample, y, g), log(exp(-10) + exp(-9) + 2 * exp(-25)) + 25,
+          1e-12, "cross-entropy of a silent label");
     about((double)g[1], 0.01 / pow(0.25, 2), 1e-6, "g of a silent label");
     about((double)g[0], -p, 1e-6, "g");
     about(value_of(rv_sparse_categorical_crossentropy(), &sample, nobody, g), log(N), 1e-12, "cross-entropy");

@@ -415,12 +415,11 @@ static void train_chain(chain *c, bool frozen)
     must(c, rv_spikes_append(c->spikes, times, ids, 6));
     read_chain(c, c->before);
     must(c, rv_train(&result, c->model,
-                     &(rv_train_desc){.data = {.inputs = {{.population = c->in.population, .spikes = c->spikes}},
-                                               .outputs = {{.population = c->out.population,
-                                                            .labels = &label,
-                                                            .num_labels = 1}}},
-                                      .num_epochs = 5,
-                                      .no_callbacks = true}));
+                     &(rv_train_desc){
+                         .data = {.inputs = {{.population = c->in.population, .spikes = c->spikes}},
+                                  .outputs = {{.population = c->out.population, .labels = &label, .num_labels = 1}}},
+                         .num_epochs = 5,
+                         .no_callbacks = true}));
     rv_result_free(result);
     read_chain(c, c->after);
 }
@@ -444,9 +443,8 @@ static void a_frozen_connection_keeps_its_weights_while_others_learn(void **stat
     assert_memory_not_equal(learns.after[0], learns.before[0], sizeof learns.before[0]);
     assert_memory_equal(frozen.after[0], frozen.before[0], sizeof frozen.before[0]);
     assert_memory_not_equal(frozen.after[1], frozen.before[1], sizeof frozen.before[1]);
-    assert_true(rv_variable_get(frozen.model,
-                                (rv_variable){.connection = frozen.hid.connection, .name = "Gradient"}, gradient,
-                                32) < 0);
+    assert_true(rv_variable_get(frozen.model, (rv_variable){.connection = frozen.hid.connection, .name = "Gradient"},
+                                gradient, 32) < 0);
     free_chain(&learns);
     free_chain(&frozen);
 }

@@ -46,7 +46,8 @@ static void about(double found, double expected)
 /* V of the outputs, (examples, T, n), the loss and the metric of an evaluation. */
 static void evaluate(tiny *t, const rv_data *data, float *v, double *loss, const char *metric, double *value)
 {
-    const rv_callback recorder = rv_var_recorder((rv_var_recorder_desc){.population = t->output, .var = "v", .key = "v"});
+    const rv_callback recorder =
+        rv_var_recorder((rv_var_recorder_desc){.population = t->output, .var = "v", .key = "v"});
     rv_result *result = NULL;
     TINY_OK(t, rv_evaluate(&result, t->model,
                            &(rv_evaluate_desc){.data = *data, .callbacks = &recorder, .num_callbacks = 1}));
@@ -202,7 +203,10 @@ static void every_epoch_of_the_history_has_a_confusion_matrix_of_its_own(void **
     rv_data data = tiny_data(&t);
     data.outputs[0].metrics[0] = rv_confusion_matrix();
     TINY_OK(&t, rv_train(&result, t.model,
-                         &(rv_train_desc){.data = data, .validation = data, .num_epochs = 12, .no_callbacks = true,
+                         &(rv_train_desc){.data = data,
+                                          .validation = data,
+                                          .num_epochs = 12,
+                                          .no_callbacks = true,
                                           .no_validation_callbacks = true}));
     bool moved = false;
     for (size_t epoch = 0; epoch < 12; epoch++) {

@@ -94,12 +94,8 @@ static double seen(const double *sums, size_t n, const double *param)
     return num;
 }
 
-static const rv_metric_model label_counts = {.name = "LabelCounts",
-                                             .report = "labels",
-                                             .value = its_label,
-                                             .num_sums = one_each,
-                                             .add = count,
-                                             .result = seen};
+static const rv_metric_model label_counts = {
+    .name = "LabelCounts", .report = "labels", .value = its_label, .num_sums = one_each, .add = count, .result = seen};
 
 /* w <- w - alpha sign(g), alpha halved in every step: in exact arithmetic */
 static const rv_param sign_params[] = {
@@ -136,11 +132,8 @@ static double coin_sample(const double *param, const uint32_t random[4])
     return param[random[0] & 1];
 }
 
-static const rv_initializer coin = {.name = "Coin",
-                                    .num_params = 2,
-                                    .param_name = {"low", "high"},
-                                    .param_default = {-1, 1},
-                                    .sample = coin_sample};
+static const rv_initializer coin = {
+    .name = "Coin", .num_params = 2, .param_name = {"low", "high"}, .param_default = {-1, 1}, .sample = coin_sample};
 
 /* ---- the tests ---- */
 
@@ -154,14 +147,17 @@ static void create(tiny *t, rv_readout readout, rv_eventprop_desc desc)
     t->model = NULL;
     TINY_OK(t, rv_network_create(&t->network, t->context, RV_EVENTPROP_DEFAULTS));
     rv_layer in, hid, out;
-    TINY_OK(t, rv_input_layer_add(&in, t->network,
-                                  &(rv_layer_desc){.shape = {TINY_INPUTS}, .neuron = rv_spike_input()}));
+    TINY_OK(t,
+            rv_input_layer_add(&in, t->network, &(rv_layer_desc){.shape = {TINY_INPUTS}, .neuron = rv_spike_input()}));
     TINY_OK(t, rv_layer_add(&hid, t->network,
-                            &(rv_layer_desc){.shape = {TINY_HIDDEN}, .synapse = synapse,
+                            &(rv_layer_desc){.shape = {TINY_HIDDEN},
+                                             .synapse = synapse,
                                              .neuron = rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)}),
                                              .connectivity = rv_dense(rv_uniform(0.2, 1.6))}));
     TINY_OK(t, rv_layer_add(&out, t->network,
-                            &(rv_layer_desc){.shape = {TINY_OUTPUTS}, .synapse = synapse, .name = "output",
+                            &(rv_layer_desc){.shape = {TINY_OUTPUTS},
+                                             .synapse = synapse,
+                                             .name = "output",
                                              .neuron = rv_leaky_integrate((rv_li){.readout = readout}),
                                              .connectivity = rv_dense(rv_normal(0, 0.4))}));
     t->input = in.population;
@@ -193,8 +189,9 @@ static void train(tiny *t, rv_loss loss, size_t num_epochs)
     rv_result *result = NULL;
     rv_data data = tiny_data(t);
     data.outputs[0].loss = loss;
-    TINY_OK(t, rv_train(&result, t->model,
-                        &(rv_train_desc){.data = data, .num_epochs = num_epochs, .shuffle = RV_OFF, .no_callbacks = true}));
+    TINY_OK(t, rv_train(
+                   &result, t->model,
+                   &(rv_train_desc){.data = data, .num_epochs = num_epochs, .shuffle = RV_OFF, .no_callbacks = true}));
     rv_result_free(result);
 }
 
@@ -265,7 +262,8 @@ static void own_optimisers_take_the_steps(void **state)
     float before[TINY_WEIGHTS], after[TINY_WEIGHTS];
     size_t moved = 0;
     (void)state;
-    create(&t, rv_avg_var(), (rv_eventprop_desc){.batch_size = 4, .optimiser = {.model = &sign_descent, .param = {0.25}}});
+    create(&t, rv_avg_var(),
+           (rv_eventprop_desc){.batch_size = 4, .optimiser = {.model = &sign_descent, .param = {0.25}}});
     tiny_weights(&t, before);
     train(&t, (rv_loss){0}, 1); /* three batches: 1/4, 1/8, 1/16 */
     tiny_weights(&t, after);
@@ -291,8 +289,10 @@ static void own_initializers_fill_weights(void **state)
     size_t high = 0;
     (void)state;
     tiny_create(&t, 1, false);
-    TINY_OK(&t, rv_connection_add(&connection, t.network, t.input, t.hidden,
-                                  &(rv_connection_desc){.name = "coins", .connectivity = rv_dense(rv_initialize(&coin, (const double[]){-2, 3}))}));
+    TINY_OK(&t, rv_connection_add(
+                    &connection, t.network, t.input, t.hidden,
+                    &(rv_connection_desc){.name = "coins",
+                                          .connectivity = rv_dense(rv_initialize(&coin, (const double[]){-2, 3}))}));
     TINY_OK(&t, rv_compile_inference(&model, t.network, &(rv_inference_desc){.example_timesteps = 5}));
     TINY_OK(&t, rv_variable_get(model, (rv_variable){.connection = connection, .name = "g"}, weights,
                                 TINY_INPUTS * TINY_HIDDEN));
@@ -340,16 +340,19 @@ static void tables_that_are_not_whole_are_found_at_set_up(void **state)
     refuse(&t, (rv_loss){.model = &no_name}, (rv_metric){0}, "output 'output': loss without a name");
     refuse_as(&t, RV_ERR_VALUE, (rv_loss){.model = &squared_hinge, .param = {-1}}, (rv_metric){0},
               "output 'output': margin must be >= 0, got -1");
-    refuse(&t, (rv_loss){0}, (rv_metric){.model = &no_report}, "output 'output': metric NoReport: its table must have");
+    refuse(&t, (rv_loss){0}, (rv_metric){.model = &no_report},
+           "output 'output': metric NoReport: its table must have");
     refuse(&t, (rv_loss){0}, (rv_metric){.model = &half}, "num_sums, add and result all or none");
-    assert_int_equal(rv_population_add(&population, t.network,
-                                       &(rv_population_desc){.name = "bad", .shape = {2},
-                                                             .neuron = rv_leaky_integrate((rv_li){.readout = &no_step})}),
+    assert_int_equal(rv_population_add(
+                         &population, t.network,
+                         &(rv_population_desc){
+                             .name = "bad", .shape = {2}, .neuron = rv_leaky_integrate((rv_li){.readout = &no_step})}),
                      RV_ERR_ARGUMENT);
     assert_non_null(strstr(rv_last_error(t.context), "population 'bad': readout NoStep: its table must have"));
-    assert_int_equal(rv_compile_eventprop(&model, t.network,
-                                          &(rv_eventprop_desc){.example_timesteps = 5, .optimiser = {.model = &no_row}}),
-                     RV_ERR_ARGUMENT);
+    assert_int_equal(
+        rv_compile_eventprop(&model, t.network,
+                             &(rv_eventprop_desc){.example_timesteps = 5, .optimiser = {.model = &no_row}}),
+        RV_ERR_ARGUMENT);
     assert_non_null(strstr(rv_last_error(t.context), "EventProp: optimiser: the table of NoRow must have"));
     tiny_free(&t);
 }

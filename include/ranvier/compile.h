@@ -116,6 +116,8 @@ typedef struct rv_eprop_desc {
     rv_flag train_output_bias; /* the outputs' biases learn too; default on */
     rv_optimiser bias_optimiser; /* of them; default as optimiser */
     rv_feedback feedback;      /* default symmetric: every hidden population must then be connected to an output */
+    rv_flag reset_time_between_batches; /* off: recorded spike times go on from batch to batch, or, with an iterator, to
+                                           the end of each epoch; default on */
     bool online;               /* keep the traces of every synapse and update them in every step, as published: the same
                                   sums but for rounding, at a cost of synapses x timesteps; default false */
     rv_schedule schedule;      /* default auto; slots if online */

@@ -59,7 +59,7 @@ typedef struct rv_optimiser_model {
 typedef struct rv_optimiser {
     const rv_optimiser_model *model;
     double param[RV_MAX_OPTIMISER_PARAMS];
-    bool clamp; /* what learns is kept within [clamp_min, clamp_max] by every step; default false */
+    bool clamp;                  /* what learns is kept within [clamp_min, clamp_max] by every step; default false */
     double clamp_min, clamp_max; /* clamp_min <= clamp_max; may be infinite */
 } rv_optimiser;
 

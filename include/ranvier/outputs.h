@@ -83,12 +83,12 @@ RV_API rv_readout rv_readout_at(int index); /* the registered ones in order; NUL
 
 /* What the outputs y of one example are held against. */
 typedef struct rv_output_sample {
-    size_t n;             /* output neurons */
-    uint32_t num_steps;   /* T */
-    double dt;            /* ms */
-    int32_t label;        /* class, -1 = none */
-    const float *targets; /* (n) what y should be, or NULL */
-    bool spike_times;     /* y are minus the times of first spikes in ms, -FLT_MAX = no spike */
+    size_t n;                   /* output neurons */
+    uint32_t num_steps;         /* T */
+    double dt;                  /* ms */
+    int32_t label;              /* class, -1 = none */
+    const float *targets;       /* (n) what y should be, or NULL */
+    bool spike_times;           /* y are minus the times of first spikes in ms, -FLT_MAX = no spike */
     double softmax_temperature; /* the compiler's, > 0; 1 = none */
     double ttfs_alpha;          /* the compiler's, >= 0 */
 } rv_output_sample;
@@ -97,8 +97,8 @@ typedef struct rv_output_sample {
 
 /* The table of a loss. */
 typedef struct rv_loss_model {
-    const char *name; /* REQUIRED: "SparseCategoricalCrossentropy" */
-    const char *help; /* one line, or NULL */
+    const char *name;       /* REQUIRED: "SparseCategoricalCrossentropy" */
+    const char *help;       /* one line, or NULL */
     const rv_param *params; /* (num_params) RV_PARAM_SCALAR or RV_PARAM_FLAG; may be NULL */
     int num_params;         /* <= RV_MAX_LOSS_PARAMS */
     bool needs_targets;     /* of a regression; else labels */

@@ -63,6 +63,8 @@ static const key eprop_keys[] = {
      .help = "the outputs' biases learn too"},
     {"feedback", KEY_CHOICE, offsetof(compiler_table, feedback), .standard = "symmetric", .choices = feedbacks,
      .help = "errors come back through the weights to the outputs, or fixed random ones"},
+    {"reset_time_between_batches", KEY_FLAG, EPROP_DESC(reset_time_between_batches), .standard = "true",
+     .help = "false: recorded spike times go on from batch to batch"},
     {"online", KEY_FLAG, offsetof(compiler_table, online), .standard = "false",
      .help = "keeps traces of every synapse: the same gradients, a hundred times as slow"},
     {"deep_r_conns", KEY_NODE, offsetof(compiler_table, deep_r_conns),

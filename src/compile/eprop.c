@@ -236,6 +236,7 @@ int rv_compile_eprop(rv_compiled_network **out, rv_network *network, const rv_ep
     if (!error) {
         (*out)->rule = &rule;
         (*out)->eprop = *desc;
+        (*out)->time_runs_on = desc->reset_time_between_batches == RV_OFF;
         (*out)->learning = (rv_learning){
             .optimiser = desc->optimiser,
             .bias_optimiser = desc->bias_optimiser,

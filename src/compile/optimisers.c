@@ -28,8 +28,7 @@ static int find_optimiser(const rv_compiled_network *model, const char *name, rv
         return rv_fail(model->context, RV_ERR_STATE, "optimiser '%s': a network that does not learn has no optimiser",
                        name ? name : "optimiser");
     *out = look_up(model, name);
-    return *out ? RV_OK
-                : rv_fail(model->context, RV_ERR_NAME, "the network has no optimiser '%s'", name ? name : "");
+    return *out ? RV_OK : rv_fail(model->context, RV_ERR_NAME, "the network has no optimiser '%s'", name ? name : "");
 }
 
 bool rv_named_optimiser_has(const rv_compiled_network *model, const char *optimiser, const char *param)

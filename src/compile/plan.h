@@ -191,6 +191,7 @@ struct rv_compiled_network {
     uint32_t num_steps; /* T */
     double dt;          /* ms */
     size_t batch_size;
+    bool time_runs_on; /* recorded times go on from batch to batch */
 
     rv_plan_population *populations;
     uint32_t num_populations;

@@ -8,7 +8,9 @@
 
 #if RV_HAVE_HDF5
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zip.h>
@@ -87,6 +89,37 @@ static int open_archive(rv_keras_file *file)
 
 /* ---- .h5 ---- */
 
+/* The object that describes a model, where a text of JSON begins; NULL if it does not. */
+static json_t *parse_config(const char *text, size_t bytes)
+{
+    json_t *root = json_loadb(text, bytes, JSON_DISABLE_EOF_CHECK, NULL);
+    if (json_is_string(json_object_get(root, "class_name")) && json_object_get(root, "config"))
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+/* HDF5 1.10 does not survive reading a text of variable length from a damaged file. Such a text lies in the file in one
+ * piece, so it is looked for there. */
+static int find_config(rv_keras_file *file)
+{
+    FILE *stream = fopen(file->path, "rb");
+    char *data = stream ? rv_alloc(file->context, file->bytes + 1, 1, "Keras file") : NULL;
+    const size_t bytes = data ? fread(data, 1, file->bytes, stream) : 0;
+    json_t *root = NULL;
+    for (size_t at = 0; at < bytes && !root; at++)
+        if (data[at] == '{' && data[at + 1] == '"')
+            root = parse_config(data + at, bytes - at < MAX_CONFIG ? bytes - at : MAX_CONFIG);
+    if (stream)
+        fclose(stream);
+    rv_free(data);
+    char *text = root ? json_dumps(root, 0) : NULL;
+    json_decref(root);
+    file->config = text ? rv_format(file->context, "%s", text) : NULL;
+    free(text);
+    return file->config ? RV_OK : fail(file, "model_config is damaged");
+}
+
 /* The attribute model_config, a text of fixed or of variable length. */
 static int read_config(rv_keras_file *file)
 {
@@ -96,19 +129,10 @@ static int read_config(rv_keras_file *file)
         return error;
     const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     const size_t size = H5Tget_size(type);
-    char *text = NULL;
     if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
         error = fail(file, "model_config is not a text");
     } else if (H5Tis_variable_str(type) > 0) {
-        const hid_t memory = H5Tcopy(H5T_C_S1);
-        H5Tset_size(memory, H5T_VARIABLE);
-        H5Tset_cset(memory, H5Tget_cset(type));
-        if (H5Aread(attribute, memory, (void *)&text) >= 0 && text) {
-            file->config = rv_format(file->context, "%s", text);
-            error = file->config ? RV_OK : RV_ERR_MEMORY;
-            H5free_memory(text);
-        }
-        H5Tclose(memory);
+        error = find_config(file);
     } else if (size <= file->bytes && (file->config = rv_alloc(file->context, size + 1, 1, "model_config"))) {
         error = H5Aread(attribute, type, file->config) < 0 ? fail(file, "model_config is damaged") : RV_OK;
     }

@@ -75,11 +75,10 @@ void rv_drive_kick(const rv_engine *engine, const rv_worker *worker, const rv_ex
     if (o < 0)
         return;
     const rv_output_shape shape = rv_output_shape_of(model, p);
-    p->readout->kick(worker->back + population * model->max_n_pad, base_of(worker, model, o),
-                     example->readout_state + p->readout_state, &shape,
-                     &(rv_readout_step){.t = t,
-                                        .ids = tape->ids + tape->offset[t],
-                                        .num = tape->offset[t + 1] - tape->offset[t]});
+    p->readout->kick(
+        worker->back + population * model->max_n_pad, base_of(worker, model, o),
+        example->readout_state + p->readout_state, &shape,
+        &(rv_readout_step){.t = t, .ids = tape->ids + tape->offset[t], .num = tape->offset[t + 1] - tape->offset[t]});
 }
 
 bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,

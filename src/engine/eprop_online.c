@@ -98,7 +98,7 @@ void rv_eprop_traces_end(const rv_engine *engine, const rv_block *block, size_t 
         const rv_plan_connection *c = &model->connections[i];
         const rv_rows *rows = &c->links.rows;
         const float *delta_g = trace_of(block, c, RV_TRACE_DELTA_G);
-        for (size_t row = 0; row < rows->num; row++) {
+        for (size_t row = 0; c->weight.slots && row < rows->num; row++) {
             const size_t begin = rv_row_begin(rows, row), n = rv_row_padded(rows, row);
             float *slot = c->weight.slots + leaf * rows->size + begin;
             uint8_t *touched = &c->weight.touched[leaf * rows->num + row];

@@ -16,8 +16,8 @@
 typedef struct learning {
     rv_engine *engine;
     size_t batch_num;
-    bool make; /* gradients, of the batch's sums */
-    bool step; /* optimisers */
+    bool make;    /* gradients, of the batch's sums */
+    bool step;    /* optimisers */
     double scale; /* of gradients (or accumulated ones) in the step */
     rv_work work; /* rows of all connections, one after the other */
 } learning;
@@ -111,8 +111,7 @@ static void learn_row(const learning *l, const rv_worker *worker, rv_plan_connec
     const rv_plan_group *group = &l->engine->model->populations[c->target].groups[c->group];
     const size_t begin = rv_row_begin(&c->links.rows, row), n = rv_row_padded(&c->links.rows, row);
     if (c->delay_parameter.optimiser)
-        learn_parameter(l, worker, c, &c->delay_parameter, row, c->weight.value + begin,
-                        squares ? &squares[0] : NULL);
+        learn_parameter(l, worker, c, &c->delay_parameter, row, c->weight.value + begin, squares ? &squares[0] : NULL);
     if (c->delay_parameter.optimiser && l->step) {
         float *delay = c->delay_parameter.value + begin;
         for (size_t j = 0; j < n; j++)

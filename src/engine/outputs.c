@@ -139,8 +139,10 @@ static int end_output(const rv_engine *engine, rv_example *example, int o)
         memcpy(y, state, p->n * sizeof *y);
     for (size_t j = 0; j < p->n; j++)
         if (isnan(y[j]))
-            return rv_fail(model->context, RV_ERR_NAN, "population '%s': readout of neuron %zu is not a number in "
-                           "example %zu: training has diverged", p->population->name, j, example->index);
+            return rv_fail(model->context, RV_ERR_NAN,
+                           "population '%s': readout of neuron %zu is not a number in "
+                           "example %zu: training has diverged",
+                           p->population->name, j, example->index);
     for (int m = 0; m < target->num_metrics; m++)
         judge(engine, example, o, &target->metrics[m], y, scores + 1 + m * RV_MAX_METRIC_VALUES);
     scores[0] = 0;
@@ -151,9 +153,8 @@ static int end_output(const rv_engine *engine, rv_example *example, int o)
         return RV_OK;
     }
     const rv_output_sample sample = sample_of(engine, example, o, false, 0);
-    scores[0] = rv_outputs_over_time(engine, example, o)
-                    ? loss_over_time(engine, example, o, g)
-                    : target->loss.model->loss(&sample, y, target->loss.param, g);
+    scores[0] = rv_outputs_over_time(engine, example, o) ? loss_over_time(engine, example, o, g)
+                                                         : target->loss.model->loss(&sample, y, target->loss.param, g);
     return RV_OK;
 }
 

@@ -11,10 +11,10 @@ enum { ALPHA, BETA1, BETA2, EPSILON, NUM_ADAM, WEIGHT_DECAY = NUM_ADAM, NUM_ADAM
 
 #define BELOW_ONE (1.0 - 0x1p-53)
 
-#define ADAM_PARAMS                                                                                                    \
-    [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(0.001), 0, HUGE_VAL, false, "learning rate"},                 \
-    [BETA1] = {"beta1", "", "", RV_PARAM_SCALAR, RV_SAME(0.9), 0, BELOW_ONE, false, "decay of the first moment"},      \
-    [BETA2] = {"beta2", "", "", RV_PARAM_SCALAR, RV_SAME(0.999), 0, BELOW_ONE, false, "decay of the second moment"},   \
+#define ADAM_PARAMS                                                                                                   \
+    [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(0.001), 0, HUGE_VAL, false, "learning rate"},                \
+    [BETA1] = {"beta1", "", "", RV_PARAM_SCALAR, RV_SAME(0.9), 0, BELOW_ONE, false, "decay of the first moment"},     \
+    [BETA2] = {"beta2", "", "", RV_PARAM_SCALAR, RV_SAME(0.999), 0, BELOW_ONE, false, "decay of the second moment"},  \
     [EPSILON] = {"epsilon", "", "", RV_PARAM_SCALAR, RV_SAME(1e-8), 0, HUGE_VAL, true, "keeps the division finite"}
 
 static const rv_param adam_params[NUM_ADAM] = {ADAM_PARAMS};

@@ -57,9 +57,8 @@ static void crossentropy_gradient(const rv_output_sample *s, const float *y, dou
 {
     const double temperature = s->softmax_temperature;
     double sum = 0;
-    for (size_t k = 0; k < s->n; k++)
-        if (!is_silent(s, y[k]))
-            sum += rv_exp(((double)y[k] - largest) / temperature);
+    for (size_t k = 0; k < s->n; k++) /* a silent one adds 0 */
+        sum += rv_exp(((double)y[k] - largest) / temperature);
     for (size_t k = 0; k < s->n; k++) {
         const double p = is_silent(s, y[k]) ? 0 : rv_exp(((double)y[k] - largest) / temperature) / sum;
         const double hit = k == (size_t)s->label && !is_silent(s, y[k]) ? 1 : 0;

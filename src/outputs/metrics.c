@@ -192,8 +192,8 @@ int rv_metric_check(rv_context *context, const rv_metric *metric, const char *wh
         model->num_params > RV_MAX_METRIC_PARAMS || (!sums && (model->num_sums || model->add || model->result)))
         return rv_fail(context, RV_ERR_ARGUMENT,
                        "%s: metric %s: its table must have a name, a report, a value, at most %d parameters, and "
-                       "num_sums, add and result all or none", what, model->name ? model->name : "without a name",
-                       RV_MAX_METRIC_PARAMS);
+                       "num_sums, add and result all or none",
+                       what, model->name ? model->name : "without a name", RV_MAX_METRIC_PARAMS);
     return rv_numbers_check(context, model->params, model->num_params, metric->param, what);
 }
 

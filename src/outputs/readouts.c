@@ -118,9 +118,8 @@ static const rv_readout_model var = {
     .drive = drive_last,
 };
 
-static const void *const models[] = {&avg_var, &avg_var_exp_weight,   &sum_var,
-                                     &max_var, &var,                  &rv_spike_count_model,
-                                     &rv_first_spike_time_model};
+static const void *const models[] = {
+    &avg_var, &avg_var_exp_weight, &sum_var, &max_var, &var, &rv_spike_count_model, &rv_first_spike_time_model};
 static const rv_registry registry = {"readout", models, sizeof models / sizeof models[0]};
 
 rv_readout rv_avg_var(void)
@@ -176,7 +175,8 @@ const char *rv_readout_name(rv_readout readout)
 int rv_readout_check(rv_context *context, rv_readout readout, const char *what)
 {
     if (!readout->name || !readout->step || readout->num_state < 1)
-        return rv_fail(context, RV_ERR_ARGUMENT, "%s: readout %s: its table must have a name, a step and num_state >= 1",
-                       what, readout->name ? readout->name : "without a name");
+        return rv_fail(context, RV_ERR_ARGUMENT,
+                       "%s: readout %s: its table must have a name, a step and num_state >= 1", what,
+                       readout->name ? readout->name : "without a name");
     return RV_OK;
 }

@@ -75,7 +75,8 @@ int rv_feed_check_output(const rv_feed *feed, const rv_feed_output *output, bool
         is_over_time(feed, output))
         error = rv_fail(context, RV_ERR_SHAPE,
                         "output '%s' spikes: its targets must be %zu (examples) x %zu (neurons), got some for every "
-                        "timestep", name, feed->num_examples, output->population->size);
+                        "timestep",
+                        name, feed->num_examples, output->population->size);
     return error;
 }
 
@@ -156,7 +157,7 @@ void rv_feed_expect(const rv_feed *feed, rv_example *example)
         expected->label = output->labels ? output->labels[example->index] : -1;
         expected->targets = output->targets;
         if (output->targets)
-            expected->targets += example->index * output->population->size *
-                                 (expected->over_time ? feed->model->num_steps : 1);
+            expected->targets +=
+                example->index * output->population->size * (expected->over_time ? feed->model->num_steps : 1);
     }
 }

@@ -309,9 +309,17 @@ int rv_probe_make_room(rv_probe *probe, size_t position, size_t num)
     return RV_OK;
 }
 
+/* The first step of the current batch, where time runs on from batch to batch. */
+static double first_step(const rv_run *run)
+{
+    const size_t batch = (run->epoch - run->start_epoch) * rv_run_num_batches(run) + run->batch;
+    return run->model->time_runs_on ? (double)batch * run->model->num_steps : 0;
+}
+
 static int collect_spikes(rv_probe *probe, const rv_example *example)
 {
     const rv_compiled_network *model = probe->run->model;
+    const double first = first_step(probe->run);
     const rv_tape *tape = &example->tapes[probe->tap.population];
     const size_t e = example->position;
     const int error = rv_probe_make_room(probe, e, tape->offset[model->num_steps]);
@@ -324,7 +332,7 @@ static int collect_spikes(rv_probe *probe, const rv_example *example)
         while (k < negative || l < end) { /* spikes of both signs, by id */
             const uint32_t id = tape->ids[l == end || (k < negative && tape->ids[k] < tape->ids[l]) ? k++ : l++];
             if (!probe->column || probe->column[id] >= 0) {
-                probe->times[e][kept] = t * model->dt;
+                probe->times[e][kept] = (first + t) * model->dt;
                 probe->ids[e][kept++] = (int32_t)id;
             }
         }

@@ -27,8 +27,7 @@ static void count_own(rv_scores *scores, const rv_engine *engine)
 }
 
 /* "loss", "accuracy", with prefix "val_" in a validation */
-static rv_metric_value *set_item(rv_scores *scores, size_t i, const char *output, const char *prefix,
-                                 const char *name)
+static rv_metric_value *set_item(rv_scores *scores, size_t i, const char *output, const char *prefix, const char *name)
 {
     char *text = scores->names + i * NAME_SIZE;
     snprintf(text, NAME_SIZE, "%s%s", prefix, name);

@@ -22,6 +22,8 @@ static void read_options(golden_job *job, rv_eprop_desc *desc, rv_loss *loss)
             desc->train_output_bias = json_is_true(value) ? RV_ON : RV_OFF;
             known = true;
         }
+        if (strcmp(key, "reset_time_between_batches") == 0 && json_is_true(value))
+            known = true;
         if (strcmp(key, "loss") == 0) {
             golden_read_loss(job, loss, value);
             known = true;

@@ -56,8 +56,8 @@ static double curve_crossing(const curve *c, double level, double end)
 static double curve_integral(const curve *c, double h, double start, double scale)
 {
     const double mem = 1 / c->tau_mem + 1 / scale, syn = 1 / c->tau_syn + 1 / scale;
-    const double second = c->tau_mem == c->tau_syn ? (1 - exp(-h * mem) * (1 + h * mem)) / (mem * mem)
-                                                   : -expm1(-h * syn) / syn;
+    const double second =
+        c->tau_mem == c->tau_syn ? (1 - exp(-h * mem) * (1 + h * mem)) / (mem * mem) : -expm1(-h * syn) / syn;
     return exp(-start / scale) * (c->a * -expm1(-h * mem) / mem + c->k * second);
 }
 

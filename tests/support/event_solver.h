@@ -16,8 +16,8 @@ typedef struct event_neuron {
 } event_neuron;
 
 typedef struct event_synapse {
-    size_t source; /* an input, or num_inputs + a neuron */
-    size_t target; /* a neuron */
+    size_t source;        /* an input, or num_inputs + a neuron */
+    size_t target;        /* a neuron */
     double weight, delay; /* ms */
 } event_synapse;
 
@@ -25,10 +25,10 @@ typedef struct event_network {
     size_t num_inputs, num_neurons, num_synapses;
     const event_neuron *neurons;
     const event_synapse *synapses;
-    const double *times;    /* (num_spikes) ms, of the inputs */
-    const int32_t *ids;     /* (num_spikes) */
+    const double *times; /* (num_spikes) ms, of the inputs */
+    const int32_t *ids;  /* (num_spikes) */
     size_t num_spikes;
-    double duration; /* ms */
+    double duration;                                      /* ms */
     double (*density)(const double *v, const void *user); /* of all V at a time; its mean over D is found; or NULL */
     const void *user;
 } event_network;
