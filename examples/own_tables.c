@@ -10,7 +10,7 @@
 
 /* Squared hinge: the label's output should be larger than every other by a margin. */
 static const rv_param hinge_params[] = {
-    {.name = "margin", .kind = RV_PARAM_SCALAR, .value = {0.2, 0.2, 0.2}, .max = INFINITY, .help = "margin to win by"}};
+    {.name = "margin", .kind = RV_PARAM_SCALAR, .value = {0.2, 0.2, 0.2}, .max = HUGE_VAL, .help = "margin to win by"}};
 
 static double hinge(const rv_output_sample *s, const float *y, const double *param, float *g)
 {
@@ -34,7 +34,7 @@ static const rv_loss_model squared_hinge = {
 /* By how much the label's output is the largest, on average. */
 static void lead(double *out, const rv_output_sample *s, const float *y, const double *param)
 {
-    double best = -INFINITY;
+    double best = -HUGE_VAL;
     (void)param;
     for (size_t k = 0; k < s->n; k++)
         best = k != (size_t)s->label && (double)y[k] > best ? (double)y[k] : best;
@@ -45,7 +45,7 @@ static const rv_metric_model mean_lead = {.name = "MeanLead", .report = "lead", 
 
 /* Lion (Chen et al. 2023): steps of one length, in the direction of a mean of gradients. */
 static const rv_param lion_params[] = {
-    {.name = "alpha", .kind = RV_PARAM_SCALAR, .value = {1e-4, 1e-4, 1e-4}, .max = INFINITY, .help = "length of a step"},
+    {.name = "alpha", .kind = RV_PARAM_SCALAR, .value = {1e-4, 1e-4, 1e-4}, .max = HUGE_VAL, .help = "length of a step"},
     {.name = "beta1", .kind = RV_PARAM_SCALAR, .value = {0.9, 0.9, 0.9}, .max = 1, .help = "of the direction"},
     {.name = "beta2", .kind = RV_PARAM_SCALAR, .value = {0.99, 0.99, 0.99}, .max = 1, .help = "of what is remembered"},
 };

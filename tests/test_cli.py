@@ -566,6 +566,9 @@ def every_example_is_good_or_says_how_to_get_its_data(_):
         result = run("info", path, "--set", "data.root=/nonexistent")
         if "cannot read" in result.stderr:
             check("--set data.root=FOLDER" in result.stderr and result.returncode == 1, path, result.stderr)
+        elif "cannot open" in result.stderr:  # weights, which data.root does not move: the line that names them
+            check(f"{path}:" in result.stderr and ".npy" in result.stderr and result.returncode == 1, path,
+                  result.stderr)
         else:
             check_status(result, 0)  # a generator needs no files
 
