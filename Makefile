@@ -25,8 +25,8 @@ run_tests = $(PYTHON) scripts/run_tests.py $(if $(TESTS),--match '$(TESTS)') $(i
 	$(if $(filter 1,$(V)),--verbose)
 c_files = $(shell find include src tests bench examples -name '*.[ch]' 2>/dev/null | sort)
 
-.PHONY: all setup run test golden bench install install-local debug asan tsan valgrind clean format format-check \
-	tidy doc help
+.PHONY: all setup run test kill-test golden bench install install-local debug asan tsan valgrind clean format \
+	format-check tidy doc help
 
 all: setup                  ## build everything into build/, the program is build/ranvier
 	@$(build) $(B) $(MESON)
@@ -40,6 +40,9 @@ run: all                    ## train on the optical digits, into runs/digits
 
 test: all                   ## run the tests; TESTS=REGEX picks some by name, SUITE=c|py|sh by kind
 	@$(run_tests) $(B)
+
+kill-test: all              ## kill a training run 50 times and resume it: the same bytes must come out; KILLS=N
+	@$(PYTHON) scripts/kill_test.py --kills $(or $(KILLS),50) $(B)/ranvier
 
 golden: setup               ## check recorded figures: make golden CASES=DIR
 	@test -n "$(CASES)" || { echo "golden: which folder? make golden CASES=DIR" >&2; exit 2; }

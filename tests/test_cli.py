@@ -531,7 +531,7 @@ def an_interrupted_run_keeps_weights_and_history_and_exits_with_130(folder):
         check(process.returncode == status, f"exit status {process.returncode}, expected {status}", stderr)
         check("stopped by a signal" in stderr and stdout == "", stdout, stderr)
         rows = list(csv.DictReader(read(out, "history.csv").decode().splitlines()))
-        last = max(int(name.split("-")[0]) for name in checkpoint_bytes(out))
+        last = max(int(name.split("-")[0].split(".")[0]) for name in checkpoint_bytes(out))
         check(rows and last == int(rows[-1]["epoch"]), f"checkpoint of epoch {last}, history to", rows[-1:])
         check_status(run("evaluate", out), 0)
 
@@ -624,6 +624,73 @@ def mistakes_in_options_of_eprop_are_told_with_their_line(folder):
         result = run("info", write(folder, EPROP.replace(old, new, 1)))
         check_status(result, 1)
         check(message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr)
+
+
+LEARNING = EXPERIMENT.replace("  optimiser: {type: adam, alpha: 0.01}\n", """\
+  optimiser: {type: adamw, alpha: 0.01, clamp_max: 2}
+  connection_optimisers: {Conn_hidden_output: {type: sgd, alpha: 0.5, momentum: 0.9}}
+  bias_optimiser: {type: sgd, alpha: 0.1}
+  train_output_bias: true
+  clip_norm: 0.1
+  accumulate: 2
+  delay_learn_conns: [Conn_hidden_output]
+  regularisations: {hidden: {reg_lambda_upper: 1.0e-9, reg_nu_upper: 4}}
+  per_timestep_loss: true
+""").replace("weight: {normal: {mean: 0.2, sd: 0.37}}}", "weight: {normal: {mean: 0.2, sd: 0.37}}, delay: 1}\n"
+             "      max_delay_steps: 5") + """\
+outputs:
+  output: {metrics: [sparse_categorical_accuracy, {type: top_k_accuracy, k: 2}, confusion_matrix]}
+"""
+
+
+@case
+def options_of_learning_are_read_from_files(folder):
+    out = os.path.join(folder, "run")
+    result = run("train", write(folder, LEARNING), "-q", "-o", out)
+    check_status(result, 0)
+    check("test top_2_accuracy: " in result.stdout and "test confusion_matrix: " in result.stdout, result.stdout)
+    names = checkpoint_bytes(out)
+    check(any(name.endswith("-output-Bias.npy") for name in names), names)
+    described = run("info", out).stdout
+    for text in ("optimiser: AdamW", "within [-inf, 2]", "delay_optimiser: Adam", "bias_optimiser: SGD",
+                 "Conn_hidden_output: SGD"):
+        check(text in described, f"expected '{text}':", described)
+
+
+@case
+def mistakes_in_options_of_learning_are_told_with_their_line(folder):
+    for old, new, message in (
+            ("{Conn_hidden_output: {type: sgd", "{Conn_hidden_out: {type: sgd",
+             "compiler.connection_optimisers: the network has no connection 'Conn_hidden_out'"),
+            ("{hidden: {reg_lambda_upper", "{hiden: {reg_lambda_upper",
+             "compiler.regularisations: the network has no population 'hiden'"),
+            ("reg_nu_upper: 4", "reg_nu: 4", "unknown key 'reg_nu' in compiler.regularisations.hidden"),
+            ("clamp_max: 2", "clamp_max: 2, clamp_min: 3", "clamp_min must be <= clamp_max, got 3 and 2"),
+            ("clip_norm: 0.1", "clip_norm: -1", "clip_value and clip_norm must be >= 0"),
+            ("accumulate: 2", "accumulate: 0", "compiler.accumulate must be"),
+            ("type: top_k_accuracy, k: 2", "type: top_k_accuracy, k: 0", "k must be a whole number >= 1, got 0")):
+        check(old in LEARNING, old)
+        text = LEARNING.replace(old, new, 1)
+        path = write(folder, text)
+        result = run("info", path)
+        check_status(result, 1)
+        check(message in result.stderr and len(result.stderr.splitlines()) == 1, message, result.stderr)
+
+
+@case
+def first_spikes_are_learnt_from_files(folder):
+    text = EXPERIMENT
+    for old, new in (("neuron: {type: LeakyIntegrate, readout: AvgVar}",
+                      "neuron: {type: LeakyIntegrateFire, readout: FirstSpikeTime}"),
+                     ("type: eventprop\n",
+                      "type: eventprop\n  example_timesteps: 80\n  dt: 0.5\n  softmax_temperature: 0.5\n  ttfs_alpha: 0.1\n"),
+                     ("mean: 0.3, sd: 0.2", "mean: 0.7, sd: 0.4"), ("mean: 0.2, sd: 0.37", "mean: 0.8, sd: 0.4")):
+        check(old in text, old)
+        text = text.replace(old, new)
+    result = run("train", write(folder, text), "-q", "-o", os.path.join(folder, "run"), "--epochs", "15")
+    check_status(result, 0)
+    accuracy = float(re.search(r"test accuracy: (.*)", result.stdout).group(1))
+    check(accuracy > 0.5, f"test accuracy {accuracy}, expected more than 0.5")
 
 
 @case

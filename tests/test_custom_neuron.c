@@ -27,7 +27,11 @@ static int fill_input(void **state)
 
 /* ---- integrate-and-fire, written anew ---- */
 
-enum { V_THRESH, V_RESET, START };
+enum {
+    V_THRESH,
+    V_RESET,
+    START
+};
 
 static const rv_param params[] = {
     {.name = "v_thresh", .unit = "mV", .value = {1, 1, 1}, .min = 0, .max = 100},
@@ -185,9 +189,10 @@ static void fails_with(const rv_custom_neuron *custom, const char *message)
     rv_population *population;
     assert_int_equal(rv_context_create(&context, NULL), RV_OK);
     assert_int_equal(rv_network_create(&network, context, RV_CLASS_DEFAULTS), RV_OK);
-    assert_int_equal(rv_population_add(&population, network,
-                                       &(rv_population_desc){.name = "p", .shape = {2}, .neuron = rv_custom(custom, NULL)}),
-                     RV_ERR_ARGUMENT);
+    assert_int_equal(
+        rv_population_add(&population, network,
+                          &(rv_population_desc){.name = "p", .shape = {2}, .neuron = rv_custom(custom, NULL)}),
+        RV_ERR_ARGUMENT);
     assert_string_equal(rv_last_error(context), message);
     rv_network_free(network);
     rv_context_free(context);
@@ -204,15 +209,19 @@ static void what_is_wrong_with_a_table_is_named(void **state)
     fails_with(&custom, "population 'p': neuron model 'Integrator': voltage must be a variable, got 'V'");
     custom = integrator;
     custom.num_variables = 7;
-    fails_with(&custom, "population 'p': neuron model 'Integrator': there may be 6 variables at most, and a table of them");
+    fails_with(&custom, "population 'p': neuron model 'Integrator': num_variables must be <= 6, got 7");
+    custom = integrator;
+    custom.num_coefficients = 1;
+    fails_with(&custom, "population 'p': neuron model 'Integrator': num_coefficients is 1, but coefficients is NULL");
     custom = integrator;
     const rv_custom_variable twice[] = {{"Level", NULL}, {"Level", NULL}};
     custom.variables = twice;
     fails_with(&custom, "population 'p': neuron model 'Integrator': there are two variables 'Level'");
     const rv_custom_variable lost[] = {{"Count", NULL}, {"Level", "v_start"}};
     custom.variables = lost;
-    fails_with(&custom, "population 'p': neuron model 'Integrator': a variable starts at a parameter that there is not, "
-                        "'v_start'");
+    fails_with(&custom,
+               "population 'p': neuron model 'Integrator': a variable starts at a parameter that there is not, "
+               "'v_start'");
     custom = integrator;
     const rv_param outside[] = {{.name = "v_thresh", .value = {1, 1, 200}, .min = 0, .max = 100}};
     custom.params = outside;
@@ -230,11 +239,12 @@ static void a_learning_compiler_says_that_it_cannot_train_it(void **state)
     rv_compiled_network *model;
     assert_int_equal(rv_context_create(&context, NULL), RV_OK);
     assert_int_equal(rv_network_create(&network, context, RV_EVENTPROP_DEFAULTS), RV_OK);
-    assert_int_equal(rv_population_add(&population, network,
-                                       &(rv_population_desc){
-                                           .name = "p", .shape = {2}, .neuron = rv_custom(&integrator, rv_var())}),
+    assert_int_equal(rv_population_add(
+                         &population, network,
+                         &(rv_population_desc){.name = "p", .shape = {2}, .neuron = rv_custom(&integrator, rv_var())}),
                      RV_OK);
-    assert_int_equal(rv_compile_eventprop(&model, network, &(rv_eventprop_desc){.example_timesteps = 5}), RV_ERR_NETWORK);
+    assert_int_equal(rv_compile_eventprop(&model, network, &(rv_eventprop_desc){.example_timesteps = 5}),
+                     RV_ERR_NETWORK);
     assert_string_equal(rv_last_error(context), "population 'p': EventProp cannot train Integrator neurons");
     rv_network_free(network);
     rv_context_free(context);

@@ -344,6 +344,109 @@ static void readouts_and_the_loss_are_of_the_softmax_in_every_step(void **state)
     unmake(&n);
 }
 
+/* A callback that records some synapses of in -> hid: of inputs 2 and 7 to every fourth hidden neuron. */
+typedef struct tracer {
+    const net *n;
+    const char *name;
+    rv_probe *probe;
+    float values[STEPS][2][HIDDEN / 4]; /* of the last batch's first example */
+} tracer;
+
+static int trace(void *user, rv_run *run)
+{
+    tracer *const t = user;
+    static const int64_t sources[] = {7, 2};
+    return rv_connection_probe_add(&t->probe, run,
+                                   &(rv_connection_probe_desc){.connection = t->n->in_hid,
+                                                               .name = t->name,
+                                                               .sources = rv_indices(sources, 2),
+                                                               .targets = rv_slice("::4")});
+}
+
+static int keep_traces(void *user, size_t batch, const rv_metrics *metrics)
+{
+    tracer *const t = user;
+    const rv_entry *const e = &rv_probe_batch(t->probe)->items[0];
+    (void)batch, (void)metrics;
+    assert_true(e->num_dims == 3 && e->shape[0] == STEPS && e->shape[1] == 2 && e->shape[2] == HIDDEN / 4);
+    memcpy(t->values, e->values, sizeof t->values);
+    return 0;
+}
+
+static rv_callback tracing(tracer *t)
+{
+    return (rv_callback){.name = t->name, .user = t, .set_params = trace, .on_batch_end = keep_traces};
+}
+
+static void traces_of_synapses_can_be_watched_in_the_online_form(void **state)
+{
+    static tracer z, filtered, delta;
+    float delta_g[INPUTS][HIDDEN];
+    net n;
+    (void)state;
+    make(&n, 12, 3, true, rv_leaky_integrate_fire((rv_lif){.v_thresh = rv_const(0.8)}));
+    z = (tracer){.n = &n, .name = "ZFilter"};
+    filtered = (tracer){.n = &n, .name = "eFiltered"};
+    delta = (tracer){.n = &n, .name = "DeltaG"};
+    rv_eprop_desc desc = plain();
+    desc.online = true;
+    desc.batch_size = 1;
+    rv_compiled_network *const model = compile(&n, desc);
+    const rv_callback callbacks[] = {tracing(&z), tracing(&filtered), tracing(&delta), record(n.hid, "Psi", "psi"),
+                                     rv_spike_recorder((rv_spike_recorder_desc){.population = n.in, .key = "in"})};
+    rv_result *const result = train(&n, model, classes(&n), 1, callbacks, 5);
+    const rv_entry *const in = &rv_result_data(result, "in")->items[EXAMPLES - 1];
+    const float *const psi = recorded(result, "psi", 0, EXAMPLES - 1);
+    const double alpha = exp(-1.0 / 20);
+    double expected_z[2] = {0}, expected_filtered[2][HIDDEN / 4] = {{0}};
+    size_t next = 0, seen = 0;
+    for (size_t t = 0; t + 1 < STEPS; t++) {
+        for (size_t i = 0; i < 2; i++)
+            expected_z[i] *= alpha;
+        for (; next < in->num && in->times[next] == (double)t; next++)
+            for (size_t i = 0; i < 2; i++)
+                expected_z[i] += in->ids[next] == (i == 0 ? 2 : 7); /* ascending, whatever the filter's order */
+        for (size_t i = 0; i < 2; i++)
+            for (size_t j = 0; j < HIDDEN / 4; j++) {
+                double *const f = &expected_filtered[i][j];
+                *f = alpha * *f + expected_z[i] * (double)psi[t * HIDDEN + 4 * j];
+                assert_true(fabs((double)z.values[t][i][j] - expected_z[i]) < 1e-5);
+                assert_true(fabs((double)filtered.values[t][i][j] - *f) < 1e-5);
+                seen += *f > 0.01;
+            }
+    }
+    assert_true(seen > 50);
+    succeed(n.context, rv_variable_get(model, (rv_variable){.connection = n.in_hid, .name = "DeltaG"}, delta_g[0],
+                                       INPUTS * HIDDEN));
+    for (size_t j = 0; j < HIDDEN / 4; j++) {
+        assert_true(delta.values[STEPS - 1][0][j] == delta_g[2][4 * j]);
+        assert_true(delta.values[STEPS - 1][1][j] == delta_g[7][4 * j]);
+    }
+    rv_result_free(result);
+    rv_compiled_network_free(model);
+    unmake(&n);
+}
+
+static void without_traces_there_are_none_to_watch(void **state)
+{
+    net n;
+    rv_run *run = NULL;
+    (void)state;
+    make(&n, 13, 3, true, lif());
+    tracer t = {.n = &n, .name = "eFiltered"};
+    rv_compiled_network *const model = compile(&n, plain());
+    const rv_callback callback = tracing(&t);
+    assert_int_equal(rv_train_prepare(&run, model,
+                                      &(rv_train_desc){.data = classes(&n),
+                                                       .num_epochs = 1,
+                                                       .callbacks = &callback,
+                                                       .num_callbacks = 1}),
+                     RV_ERR_NAME);
+    assert_non_null(strstr(rv_last_error(n.context), "has no variable 'eFiltered' to record"));
+    rv_compiled_network_free(model);
+    unmake(&n);
+}
+
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 static void delta_g_of(float out[INPUTS * HIDDEN], const net *n, rv_eprop_desc desc)
@@ -557,6 +660,8 @@ int main(void)
         cmocka_unit_test(symmetric_feedback_follows_the_weights),
         cmocka_unit_test(psi_and_f_avg_are_those_of_voltages_and_spikes),
         cmocka_unit_test(readouts_and_the_loss_are_of_the_softmax_in_every_step),
+        cmocka_unit_test(traces_of_synapses_can_be_watched_in_the_online_form),
+        cmocka_unit_test(without_traces_there_are_none_to_watch),
         cmocka_unit_test(a_zero_is_the_default_unless_it_is_given),
         cmocka_unit_test(biases_of_outputs_learn_unless_they_are_told_not_to),
         cmocka_unit_test(learnt_biases_are_saved_and_loaded_with_the_weights),

@@ -27,7 +27,16 @@ typedef struct net {
 } net;
 
 /* in -> a -> b -> out, and from each to all that come later; a -> side */
-enum { IN_A, IN_B, IN_OUT, A_B, A_OUT, B_OUT, A_SIDE, NUM_CONNECTIONS };
+enum {
+    IN_A,
+    IN_B,
+    IN_OUT,
+    A_B,
+    A_OUT,
+    B_OUT,
+    A_SIDE,
+    NUM_CONNECTIONS
+};
 static const size_t sources[] = {IN, IN, IN, A, A, B, A}, targets[] = {A, B, OUT, B, OUT, OUT, SIDE};
 static float weights[NUM_CONNECTIONS][A * A];
 static float values[EXAMPLES][IN], bias[B];
@@ -109,14 +118,14 @@ static void destroy(net *n)
 static rv_result *predict(const net *n, const rv_callback *callbacks, size_t num)
 {
     rv_result *result;
-    succeed(n, rv_predict(&result, n->model,
-                          &(rv_evaluate_desc){.data = {.inputs = {{.population = n->in,
-                                                                   .values = values[0],
-                                                                   .num_values = EXAMPLES * IN}},
-                                                       .outputs = {{.population = n->out}, {.population = n->side}}},
-                                              .callbacks = callbacks,
-                                              .num_callbacks = num,
-                                              .no_callbacks = num == 0}));
+    succeed(
+        n, rv_predict(&result, n->model,
+                      &(rv_evaluate_desc){
+                          .data = {.inputs = {{.population = n->in, .values = values[0], .num_values = EXAMPLES * IN}},
+                                   .outputs = {{.population = n->out}, {.population = n->side}}},
+                          .callbacks = callbacks,
+                          .num_callbacks = num,
+                          .no_callbacks = num == 0}));
     return result;
 }
 
@@ -151,7 +160,8 @@ static void expected(int example, int k, bool is_signed, double out[OUT], double
     for (size_t j = 0; j < A; j++)
         a[j] = through(IN_A, j, x, alphas[0], k, is_signed);
     for (size_t j = 0; j < B; j++)
-        b[j] = (double)bias[j] + through(IN_B, j, x, alphas[0], k, is_signed) + through(A_B, j, a, alphas[1], k, false);
+        b[j] =
+            (double)bias[j] + through(IN_B, j, x, alphas[0], k, is_signed) + through(A_B, j, a, alphas[1], k, false);
     for (size_t j = 0; j < OUT; j++)
         out[j] = through(IN_OUT, j, x, alphas[0], k - 1, is_signed) + through(A_OUT, j, a, alphas[1], k - 1, false) +
                  through(B_OUT, j, b, alphas[2], k - 1, false);
@@ -162,7 +172,8 @@ static void expected(int example, int k, bool is_signed, double out[OUT], double
 static void near(const char *what, int k, int example, size_t j, float got, double wanted)
 {
     if (!(fabs((double)got - wanted) < 2e-5 * (1 + fabs(wanted))))
-        fail_msg("k = %d, %s of example %d, neuron %zu: %.9g, expected %.9g", k, what, example, j, (double)got, wanted);
+        fail_msg("k = %d, %s of example %d, neuron %zu: %.9g, expected %.9g", k, what, example, j, (double)got,
+                 wanted);
 }
 
 static void outputs_are_the_weighted_digits_of_all_branches(void **state)
@@ -179,7 +190,8 @@ static void outputs_are_the_weighted_digits_of_all_branches(void **state)
         create(&n, (size_t)k, forms[i].is_signed, 2, 4);
         assert_int_equal(rv_compiled_network_example_timesteps(n.model), 3 * k);
         rv_result *result = predict(&n, NULL, 0);
-        const float *out = rv_result_prediction(result, n.out, &num), *side = rv_result_prediction(result, n.side, &num);
+        const float *out = rv_result_prediction(result, n.out, &num),
+                    *side = rv_result_prediction(result, n.side, &num);
         assert_int_equal(num, EXAMPLES);
         for (int e = 0; e < EXAMPLES; e++) {
             double wanted[OUT], beside[SIDE];
@@ -216,7 +228,7 @@ static void layers_spike_in_their_own_timesteps_only(void **state)
     }
     const rv_entry *fx = &rv_result_data(result, "Fx")->items[2];
     for (size_t j = 0; j < B; j++) {
-        assert_true(fx->values[j] == bias[j]);                              /* before anything has arrived */
+        assert_true(fx->values[j] == bias[j]);                         /* before anything has arrived */
         assert_true(fx->values[12 * B + j] == fx->values[17 * B + j]); /* and when all has */
     }
     rv_result_free(result);

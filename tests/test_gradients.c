@@ -98,13 +98,21 @@ static float *mean_gradient(const observer *o, size_t first, size_t num)
     return mean;
 }
 
+/* Of networks. */
+typedef enum kind {
+    AT_ONCE,
+    DELAYED,
+    FIRST_SPIKES, /* outputs that spike, some of which never do */
+} kind;
+
 static void a_batch_has_the_mean_gradient_of_its_examples(void **state)
 {
     static const size_t batch_sizes[] = {2, 3, 4, 5, 8, 11, 32};
     training_task_desc desc = small;
     training_task task;
     observer singles, batches;
-    desc.delays = *(const bool *)*state;
+    desc.delays = *(const kind *)*state == DELAYED;
+    desc.first_spikes = *(const kind *)*state == FIRST_SPIKES;
     succeed(&task, training_task_create(&task, &desc));
     observe(&singles, &task, task.spikes, 1, false);
     assert_int_equal(singles.num_batches, small.examples);
@@ -234,11 +242,13 @@ static void reported_loss_and_accuracy_are_those_of_the_readouts(void **state)
 
 int main(void)
 {
-    static bool at_once = false, delayed = true;
+    static kind at_once = AT_ONCE, delayed = DELAYED, first_spikes = FIRST_SPIKES;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(a_batch_has_the_mean_gradient_of_its_examples, &at_once),
         {"a_batch_has_the_mean_gradient_of_its_examples_where_spikes_are_delayed",
          a_batch_has_the_mean_gradient_of_its_examples, NULL, NULL, &delayed},
+        {"a_batch_has_the_mean_gradient_of_its_examples_where_outputs_spike",
+         a_batch_has_the_mean_gradient_of_its_examples, NULL, NULL, &first_spikes},
         cmocka_unit_test(regularisation_goes_by_the_mean_count_of_the_batch),
         cmocka_unit_test(adam_learns_from_every_batch_at_once),
         cmocka_unit_test(reported_loss_and_accuracy_are_those_of_the_readouts),

@@ -155,7 +155,8 @@ static void poisson_neurons_fire_with_probability_1_minus_exp_minus_x_dt(void **
 }
 
 /* how often two trains have a spike in the same step of the same example */
-static size_t coincidences(const population_record *a, uint32_t i, const population_record *b, uint32_t j, size_t shift)
+static size_t coincidences(const population_record *a, uint32_t i, const population_record *b, uint32_t j,
+                           size_t shift)
 {
     static bool fired[PRESENTATIONS * STEPS];
     size_t num = 0;
@@ -184,8 +185,8 @@ static void poisson_spikes_of_neurons_steps_examples_and_seeds_are_independent(v
         const char *what;
         size_t num;
     } pairs[] = {
-        {"neurons", coincidences(&a, 0, &a, 1, 0)},    {"neurons of two draws", coincidences(&a, 1, &a, 4, 0)},
-        {"seeds", coincidences(&a, 2, &b, 2, 0)},      {"steps", coincidences(&a, 3, &a, 3, 1)},
+        {"neurons", coincidences(&a, 0, &a, 1, 0)},      {"neurons of two draws", coincidences(&a, 1, &a, 4, 0)},
+        {"seeds", coincidences(&a, 2, &b, 2, 0)},        {"steps", coincidences(&a, 3, &a, 3, 1)},
         {"examples", coincidences(&a, 0, &a, 0, STEPS)},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -211,20 +212,20 @@ static void poisson_spikes_differ_from_epoch_to_epoch_and_come_again_with_the_ep
         rv_result *result;
         assert_int_equal(rv_context_create(&context, NULL), RV_OK);
         assert_int_equal(rv_network_create(&network, context, RV_EVENTPROP_DEFAULTS), RV_OK);
-        assert_int_equal(rv_population_add(&in, network,
-                                           &(rv_population_desc){.shape = {2},
-                                                                 .neuron = rv_poisson_input(RV_DEFAULT,
-                                                                                            (rv_input_frames){0})}),
-                         RV_OK);
         assert_int_equal(
-            rv_population_add(&out, network,
-                              &(rv_population_desc){.shape = {1},
-                                                    .neuron = rv_leaky_integrate((rv_li){.readout = rv_avg_var()})}),
+            rv_population_add(
+                &in, network,
+                &(rv_population_desc){.shape = {2}, .neuron = rv_poisson_input(RV_DEFAULT, (rv_input_frames){0})}),
+            RV_OK);
+        assert_int_equal(
+            rv_population_add(
+                &out, network,
+                &(rv_population_desc){.shape = {1}, .neuron = rv_leaky_integrate((rv_li){.readout = rv_avg_var()})}),
             RV_OK);
         assert_int_equal(rv_connection_add(&connection, network, in, out,
-                                           &(rv_connection_desc){
-                                               .connectivity = rv_dense(rv_const(1)),
-                                               .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)})}),
+                                           &(rv_connection_desc){.connectivity = rv_dense(rv_const(1)),
+                                                                 .synapse = rv_exponential(
+                                                                     (rv_exponential_params){.tau = rv_const(5)})}),
                          RV_OK);
         assert_int_equal(rv_compile_eventprop(&model, network, &(rv_eventprop_desc){.example_timesteps = 30}), RV_OK);
         const rv_callback recorder = rv_spike_recorder((rv_spike_recorder_desc){.population = in, .key = "in"});

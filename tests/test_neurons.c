@@ -95,7 +95,8 @@ static unsigned num_variants(const rv_neuron_model *model)
 static population_record record(rv_neuron neuron, int which, const run_manner *manner)
 {
     static float one[3][T];
-    population_desc desc = {.neuron = neuron, .n = N, .values = &input[0][0][0], .num_values = 3 * T * N, .timesteps = T};
+    population_desc desc = {
+        .neuron = neuron, .n = N, .values = &input[0][0][0], .num_values = 3 * T * N, .timesteps = T};
     population_record r;
     if (which >= 0) {
         for (int e = 0; e < 3; e++)
@@ -122,8 +123,8 @@ static void compare(const population_record *all, const population_record *alone
             if (all->id[i] != j)
                 continue;
             if (k >= alone->offset[e + 1] || alone->step[k] != all->step[i])
-                fail_msg("%s, flags %x, neuron %u, example %zu: spikes in step %u among others, not alone", name, flags, j,
-                         e, all->step[i]);
+                fail_msg("%s, flags %x, neuron %u, example %zu: spikes in step %u among others, not alone", name,
+                         flags, j, e, all->step[i]);
             k++;
         }
     if (k != alone->num_spikes)
@@ -144,7 +145,8 @@ static void a_population_with_parameters_per_neuron_is_populations_of_one_neuron
     for (int m = 0; (model = rv_neuron_model_at(m)); m++) {
         int num;
         const rv_param *params = rv_neuron_model_params(model, &num);
-        for (unsigned flags = 0; runs_by_itself(model) && has_variable(model) && flags < num_variants(model); flags++) {
+        for (unsigned flags = 0; runs_by_itself(model) && has_variable(model) && flags < num_variants(model);
+             flags++) {
             for (int i = 0; i < num; i++)
                 for (int j = 0; j < N; j++)
                     values[i][j] = (float)draw(&params[i], &random);

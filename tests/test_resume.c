@@ -351,6 +351,34 @@ static void eprop_goes_on(void **state)
     goes_on_to_the_same_state("eprop", &t, NULL);
 }
 
+/* Everything that optimisers keep: momentum, gradients gathered over batches, an optimiser of a connection's own, biases
+ * that learn, bounds. */
+static int with_other_optimisers(rv_compiled_network **out, const training_task *task, size_t batch_size)
+{
+    const rv_connection_optimiser own = {task->connections[1], rv_adamw(0.02, 0.1)};
+    rv_optimiser sgd = rv_sgd(0.3, 0.9);
+    int code = rv_optimiser_set(&sgd, task->context, "clamp_max", 0.9);
+    if (code >= 0)
+        code = rv_compile_eventprop(out, task->network,
+                                    &(rv_eventprop_desc){.example_timesteps = task->desc.timesteps,
+                                                         .batch_size = batch_size,
+                                                         .optimiser = sgd,
+                                                         .connection_optimisers = &own,
+                                                         .num_connection_optimisers = 1,
+                                                         .clip_norm = 0.1,
+                                                         .accumulate = 2,
+                                                         .train_output_bias = true,
+                                                         .bias_optimiser = rv_adam(0.01)});
+    return code;
+}
+
+static void every_optimiser_goes_on(void **state)
+{
+    (void)state;
+    const trial t = {.task = ordinary, .compile = with_other_optimisers};
+    goes_on_to_the_same_state("optimisers", &t, NULL);
+}
+
 static void validation_and_augmentation_go_on(void **state)
 {
     (void)state;
@@ -717,6 +745,7 @@ int main(void)
         cmocka_unit_test(threads_and_schedule_may_change_on_the_way),
         cmocka_unit_test(learnt_delays_and_regularisation_go_on),
         cmocka_unit_test(eprop_goes_on),
+        cmocka_unit_test(every_optimiser_goes_on),
         cmocka_unit_test(validation_and_augmentation_go_on),
         cmocka_unit_test(an_iterator_is_asked_again_for_what_was_done),
         cmocka_unit_test(what_was_recorded_goes_on),

@@ -42,10 +42,10 @@ static rv_population *add(const net *n, const char *name, size_t size, rv_neuron
 static void connect(const net *n, rv_population *source, rv_population *target, double mean)
 {
     rv_connection *connection;
-    succeed(n, rv_connection_add(&connection, n->network, source, target,
-                                 &(rv_connection_desc){
-                                     .connectivity = rv_dense(rv_normal(mean, 0.3)),
-                                     .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(4)})}));
+    succeed(n, rv_connection_add(
+                   &connection, n->network, source, target,
+                   &(rv_connection_desc){.connectivity = rv_dense(rv_normal(mean, 0.3)),
+                                         .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(4)})}));
 }
 
 static void add_data(net *n)
@@ -75,8 +75,8 @@ static net *create(size_t frames, size_t frame_timesteps)
     succeed(n, rv_network_create(&n->network, n->context, RV_CLASS_DEFAULTS));
     n->spikes_in = add(n, "spikes", N, rv_spike_input());
     n->shown = add(n, "shown", N,
-                   rv_binary_spike_input(RV_ON, (rv_input_frames){.input_frames = frames,
-                                                                  .input_frame_timesteps = frame_timesteps}));
+                   rv_binary_spike_input(
+                       RV_ON, (rv_input_frames){.input_frames = frames, .input_frame_timesteps = frame_timesteps}));
     n->noise = add(n, "noise", N, rv_poisson_input(RV_OFF, (rv_input_frames){0}));
     n->hid = add(n, "hid", HIDDEN, rv_leaky_integrate_fire((rv_lif){.tau_refrac = rv_const(2)}));
     n->out = add(n, "out", OUT, rv_leaky_integrate((rv_li){.readout = rv_avg_var()}));
@@ -107,8 +107,7 @@ static rv_input spikes_of(const net *n)
 
 static rv_input frames_of(const net *n)
 {
-    return (rv_input){
-        .population = n->shown, .values = &n->frames[0][0][0], .num_values = EXAMPLES * FRAMES * N};
+    return (rv_input){.population = n->shown, .values = &n->frames[0][0][0], .num_values = EXAMPLES * FRAMES * N};
 }
 
 static rv_input rates_of(const net *n)
@@ -120,8 +119,7 @@ static rv_input rates_of(const net *n)
 static rv_result *run(const net *n)
 {
     rv_result *result;
-    const rv_callback recorder =
-        rv_var_recorder((rv_var_recorder_desc){.population = n->hid, .var = "v", .key = "v"});
+    const rv_callback recorder = rv_var_recorder((rv_var_recorder_desc){.population = n->hid, .var = "v", .key = "v"});
     succeed(n, rv_predict(&result, n->model,
                           &(rv_evaluate_desc){.data = {.inputs = {spikes_of(n), frames_of(n), rates_of(n)},
                                                        .outputs = {{.population = n->out}}},
@@ -284,8 +282,7 @@ static void state_can_be_set_and_misuse_is_named(void **state)
     assert_int_equal(num, 0);
 
     assert_int_equal(rv_simulation_get_state(s, n->hid, "A", 0, v, HIDDEN), RV_ERR_NAME);
-    assert_string_equal(rv_last_error(n->context),
-                        "population 'hid' (LeakyIntegrateFire) has no state variable 'A'");
+    assert_string_equal(rv_last_error(n->context), "population 'hid' (LeakyIntegrateFire) has no state variable 'A'");
     assert_int_equal(rv_simulation_get_state(s, n->hid, "V", EXAMPLES, v, HIDDEN), RV_ERR_ARGUMENT);
     assert_int_equal(rv_simulation_get_readout(s, n->hid, readout, EXAMPLES * OUT), RV_ERR_ARGUMENT);
     assert_int_equal(rv_simulation_get_readout(s, n->out, readout, 1), RV_ERR_SHAPE);

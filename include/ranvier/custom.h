@@ -15,6 +15,7 @@ extern "C" {
 
 #define RV_MAX_CUSTOM_VARIABLES 6
 #define RV_MAX_CUSTOM_PARAMS 14
+#define RV_MAX_CUSTOM_COEFFICIENTS 8
 
 /* A state variable: one float for each neuron. */
 typedef struct rv_custom_variable {
@@ -27,13 +28,13 @@ typedef struct rv_custom_step {
     const rv_custom_neuron *model;
     size_t n;
     uint32_t timestep;
-    float dt;                         /* ms */
-    float *const *variable;           /* [num_variables] in: after the step before; out: after this one */
-    const float *const *param;        /* [num_params] */
-    const float *const *coefficient;  /* [num_coefficients] */
-    const float *input;               /* Isyn; of an input, the values of its frame */
-    bool *spiked;                     /* out, false before: who spikes in this step */
-    uint64_t random;                  /* for rv_custom_random */
+    float dt;                        /* ms */
+    float *const *variable;          /* [num_variables] in: after the step before; out: after this one */
+    const float *const *param;       /* [num_params] */
+    const float *const *coefficient; /* [num_coefficients] */
+    const float *input;              /* Isyn; of an input, the values of its frame */
+    bool *spiked;                    /* out, false before: who spikes in this step */
+    uint64_t random;                 /* for rv_custom_random */
 } rv_custom_step;
 
 struct rv_custom_neuron {
@@ -53,7 +54,7 @@ struct rv_custom_neuron {
     void (*reset)(const rv_custom_step *step, const uint32_t *neurons, size_t num);
     /* OPTIONAL: numbers that follow from parameters, such as exp(-dt / tau), worked out once. All arrays: (n). */
     void (*coefficients)(float *const *coefficient, const float *const *param, size_t n, double dt);
-    size_t num_coefficients; /* at most 8 */
+    size_t num_coefficients; /* at most RV_MAX_CUSTOM_COEFFICIENTS */
     void *user;              /* yours: step->model->user */
 };
 

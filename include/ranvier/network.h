@@ -75,7 +75,8 @@ typedef struct rv_layer_desc {
     size_t shape[RV_MAX_DIMS];    /* required of the first, else default: what the connectivity implies */
     rv_connectivity connectivity; /* from the layer added before */
     rv_synapse synapse;           /* default Delta */
-    bool frozen;                  /* as of a connection */
+    size_t max_delay_steps;       /* this and the next as of a connection */
+    bool frozen;
 } rv_layer_desc;
 
 typedef struct rv_layer {

@@ -169,8 +169,8 @@ RV_API size_t rv_run_num_epochs(const rv_run *run);  /* 1 for a test */
 RV_API size_t rv_run_start_epoch(const rv_run *run);
 RV_API size_t rv_run_epoch(const rv_run *run);       /* the current one */
 RV_API bool rv_run_is_resumed(const rv_run *run);    /* known from load and on_train_begin on, as the next */
-/* First batch of the epoch in which a run begins: more than 0 where it was resumed within that epoch, whose
- * on_epoch_begin was before. */
+/* Whether it was resumed within an epoch, whose on_epoch_begin was before, and how many of its batches were done. */
+RV_API bool rv_run_resumes_epoch(const rv_run *run);
 RV_API size_t rv_run_start_batch(const rv_run *run);
 /* Examples of the current batch: how many, and the data set position of each (as given, whatever the shuffle). */
 RV_API size_t rv_run_batch_count(const rv_run *run);
@@ -196,7 +196,7 @@ typedef struct rv_save_desc {
 /* Asks for a checkpoint of what is trained; from any hook of a training run, or its validation. It is made once all
  * callbacks have seen the event at hand, and if that fails, so does the run. Its key is the number of the epoch; of one
  * with state that is made within an epoch "<epoch>.<number of batches>". The mark `latest` is set to it when it is
- * whole. */
+ * whole. The last moment for one with state is on_stop: what is asked for later is not made. */
 RV_API int rv_run_save(rv_run *run, const rv_save_desc *desc);
 
 /* In set_params of a training run: it goes on from the checkpoint marked `latest` in folder if there is one. */
@@ -261,6 +261,17 @@ typedef struct rv_variable_probe_desc {
 /* Errors: RV_ERR_NAME lists the variables there are. */
 RV_API int rv_variable_probe_add(rv_probe **out, rv_run *run, const rv_variable_probe_desc *desc);
 
+/* A variable of the synapses of one connection, after every step: (T, sources, targets), NaN where a pair has none. */
+typedef struct rv_connection_probe_desc {
+    const rv_connection *connection;
+    const char *name; /* "g"; with e-prop's online form "ZFilter", "eFiltered", "epsilonA", "DeltaG" too */
+    rv_filter examples;
+    rv_filter sources; /* by neuron of the source population */
+    rv_filter targets;
+} rv_connection_probe_desc;
+/* Errors: RV_ERR_NAME lists the variables there are. */
+RV_API int rv_connection_probe_add(rv_probe **out, rv_run *run, const rv_connection_probe_desc *desc);
+
 /* What was recorded of one example. Which pointers are set follows from what was asked for. */
 typedef struct rv_entry {
     size_t epoch;
@@ -280,7 +291,7 @@ struct rv_entries {
 
 /* The probe's entries of the batch that has just ended, by example. Borrowed until the next batch begins. */
 RV_API const rv_entries *rv_probe_batch(const rv_probe *probe);
-/* Number of selected neurons, and the flat id of each. */
+/* Number of selected neurons (of synapses with a connection's probe), and the flat id of each (NULL with a connection's). */
 RV_API size_t rv_probe_num_neurons(const rv_probe *probe);
 RV_API const uint32_t *rv_probe_neurons(const rv_probe *probe);
 

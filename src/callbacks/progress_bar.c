@@ -211,7 +211,7 @@ static int on_train_begin(void *user)
 {
     progress_bar *state = user;
     const size_t done = rv_run_start_batch(state->run);
-    if (done > 0) {
+    if (rv_run_resumes_epoch(state->run)) {
         snprintf(state->description, sizeof state->description, "Epoch %zu", rv_run_epoch(state->run));
         begin(state);
         state->bar.done = state->drawn_done = done;

@@ -4,20 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/models.h"
 #include "cli/say.h"
 
 typedef struct compiler_table {
-    node *example_timesteps, *optimiser, *deep_r_conns;
-    double deep_r_l1_strength;
+    node *example_timesteps, *delay_optimiser, *delay_learn_conns, *regularisations;
+    learning_keys learning;
     rv_eventprop_desc desc;
     rv_eprop_desc eprop;
-    rv_flag online;
+    rv_flag online, per_timestep_loss, train_output_bias;
     size_t k;
     int feedback; /* rv_feedback */
 } compiler_table;
 
-#define MAX_DEEP_R 32
+/* What lists of names stand for in the network. */
+typedef struct named_parts {
+    rv_connection_optimiser optimisers[LEARNING_MAX_NAMED];
+    rv_regularisation regularisations[LEARNING_MAX_NAMED];
+    const rv_connection *delays[LEARNING_MAX_NAMED], *deep_r[LEARNING_MAX_NAMED];
+    size_t num_optimisers, num_regularisations, num_delays, num_deep_r;
+} named_parts;
 
 #define DESC(field) offsetof(compiler_table, desc.field)
 #define EPROP_DESC(field) offsetof(compiler_table, eprop.field)
@@ -32,29 +37,36 @@ const key compiler_keys[] = {
 const size_t num_compiler_keys = COUNT_OF(compiler_keys);
 
 static const key eventprop_keys[] = {
-    {"optimiser", KEY_NODE, offsetof(compiler_table, optimiser), .standard = "adam",
-     .help = "table of type and parameters"},
+    LEARNING_KEY_ROWS(compiler_table),
+    {"delay_learn_conns", KEY_NODE, offsetof(compiler_table, delay_learn_conns),
+     .help = "names of connections whose delays learn too: [Conn_input_hidden]"},
+    {"delay_optimiser", KEY_NODE, offsetof(compiler_table, delay_optimiser), .help = "of delays; default adam"},
+    {"train_output_bias", KEY_FLAG, offsetof(compiler_table, train_output_bias), .standard = "false",
+     .help = "the outputs' biases learn too"},
     {"reg_lambda_upper", KEY_NUMBER, DESC(reg_lambda_upper), .standard = "0",
      .help = "regularises neurons with more spikes than reg_nu_upper"},
     {"reg_lambda_lower", KEY_NUMBER, DESC(reg_lambda_lower), .standard = "0", .help = "and those with less"},
     {"reg_nu_upper", KEY_NUMBER, DESC(reg_nu_upper), .standard = "0",
      .help = "desired spikes of a hidden neuron per example"},
+    {"regularisations", KEY_NODE, offsetof(compiler_table, regularisations),
+     .help = "table by name of population: these three for it alone"},
     {"max_spikes", KEY_COUNT, DESC(max_spikes), .standard = "500", .min = 1,
      .help = "spikes of a neuron in an example; more is an error"},
+    {"strict_buffer_checking", KEY_FLAG, DESC(strict_buffer_checking), .standard = "true",
+     .help = "false: more is a warning, and all of them are learnt from"},
     {"softmax_temperature", KEY_NUMBER, DESC(softmax_temperature), .positive = true, .standard = "1",
      .help = "divides the readout inside the softmax"},
-    {"deep_r_conns", KEY_NODE, offsetof(compiler_table, deep_r_conns),
-     .help = "names of sparse connections that Deep R rewires: [Conn_input_hidden]"},
-    {"deep_r_l1_strength", KEY_NUMBER, offsetof(compiler_table, deep_r_l1_strength), .standard = "0.01",
-     .help = "what draws their weights to zero"},
+    {"ttfs_alpha", KEY_NUMBER, DESC(ttfs_alpha), .standard = "0.01",
+     .help = "ms; what pulls first spikes of the label's neuron forward"},
+    {"per_timestep_loss", KEY_FLAG, offsetof(compiler_table, per_timestep_loss), .standard = "false",
+     .help = "losses are means over the steps of the loss of V(t)"},
 };
 
 /* in the order of rv_feedback */
 static const char *const feedbacks[] = {"symmetric", "random", NULL};
 
 static const key eprop_keys[] = {
-    {"optimiser", KEY_NODE, offsetof(compiler_table, optimiser), .standard = "adam",
-     .help = "table of type and parameters"},
+    LEARNING_KEY_ROWS(compiler_table),
     {"tau_reg", KEY_NUMBER, EPROP_DESC(tau_reg), .positive = true, .standard = "500",
      .help = "ms; time constant of a neuron's mean spike rate"},
     {"c_reg", KEY_NUMBER, EPROP_DESC(c_reg), .standard = "0.001", .help = "strength with which rates are regularised"},
@@ -67,10 +79,6 @@ static const key eprop_keys[] = {
      .help = "false: recorded spike times go on from batch to batch"},
     {"online", KEY_FLAG, offsetof(compiler_table, online), .standard = "false",
      .help = "keeps traces of every synapse: the same gradients, a hundred times as slow"},
-    {"deep_r_conns", KEY_NODE, offsetof(compiler_table, deep_r_conns),
-     .help = "names of sparse connections that Deep R rewires: [Conn_input_hidden]"},
-    {"deep_r_l1_strength", KEY_NUMBER, offsetof(compiler_table, deep_r_l1_strength), .standard = "0.01",
-     .help = "what draws their weights to zero"},
 };
 
 static const key few_spike_keys[] = {
@@ -112,6 +120,50 @@ int compiler_section_defaults(node *where, rv_defaults *out)
     return index < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
+/* Where the file says 0, it means 0; to the library that is the default. */
+static double or_none(double x)
+{
+    return x == 0 ? -1 : x;
+}
+
+static void set_eventprop(rv_eventprop_desc *desc, const compiler_table *table)
+{
+    *desc = table->desc;
+    desc->ttfs_alpha = or_none(desc->ttfs_alpha);
+    desc->per_timestep_loss = table->per_timestep_loss == RV_ON;
+    desc->train_output_bias = table->train_output_bias == RV_ON;
+    desc->clip_norm = table->learning.clip_norm;
+    desc->clip_value = table->learning.clip_value;
+    desc->accumulate = table->learning.accumulate;
+    desc->deep_r_l1_strength = or_none(table->learning.deep_r_l1_strength);
+}
+
+static void set_eprop(rv_eprop_desc *desc, const compiler_table *table)
+{
+    *desc = table->eprop;
+    desc->dt = table->desc.dt;
+    desc->batch_size = table->desc.batch_size;
+    desc->c_reg_given = desc->f_target_given = true;
+    desc->online = table->online == RV_ON;
+    desc->feedback = (rv_feedback)table->feedback;
+    desc->clip_norm = table->learning.clip_norm;
+    desc->clip_value = table->learning.clip_value;
+    desc->accumulate = table->learning.accumulate;
+    desc->deep_r_l1_strength = or_none(table->learning.deep_r_l1_strength);
+}
+
+static int read_optimisers(compiler_section *out, const compiler_table *table, rv_context *context)
+{
+    int status = learning_read_optimiser(context, table->learning.optimiser, &out->desc.optimiser);
+    if (!status)
+        status = learning_read_optimiser(context, table->learning.bias_optimiser, &out->desc.bias_optimiser);
+    if (!status)
+        status = learning_read_optimiser(context, table->delay_optimiser, &out->desc.delay_optimiser);
+    out->eprop_desc.optimiser = out->desc.optimiser;
+    out->eprop_desc.bias_optimiser = out->desc.bias_optimiser;
+    return status;
+}
+
 int compiler_section_read(compiler_section *out, node *where, rv_context *context)
 {
     compiler_table table = {0};
@@ -125,14 +177,11 @@ int compiler_section_read(compiler_section *out, node *where, rv_context *contex
     out->eprop = index == EPROP;
     out->few_spike = index == FEW_SPIKE;
     out->k = table.k;
-    out->desc = table.desc;
-    out->eprop_desc = table.eprop;
-    out->deep_r_conns = table.deep_r_conns;
-    /* where the file says 0, it means 0 */
-    out->deep_r_l1_strength = table.deep_r_l1_strength == 0 ? -1 : table.deep_r_l1_strength;
-    out->eprop_desc.c_reg_given = out->eprop_desc.f_target_given = true;
-    out->eprop_desc.online = table.online == RV_ON;
-    out->eprop_desc.feedback = (rv_feedback)table.feedback;
+    out->learning = table.learning;
+    out->regularisations = table.regularisations;
+    out->delay_learn_conns = table.delay_learn_conns;
+    set_eventprop(&out->desc, &table);
+    set_eprop(&out->eprop_desc, &table);
     const node *steps = table.example_timesteps;
     out->auto_steps = steps->kind == NODE_SCALAR && strcmp(steps->text, "auto") == 0;
     if (out->few_spike && !out->auto_steps)
@@ -142,9 +191,7 @@ int compiler_section_read(compiler_section *out, node *where, rv_context *contex
         out->auto_steps = false;
     else if (!out->auto_steps)
         status = schema_count(steps, 1, &out->desc.example_timesteps);
-    if (!status && table.optimiser)
-        status = model_read_optimiser(context, table.optimiser, &out->desc.optimiser);
-    return status;
+    return status ? status : read_optimisers(out, &table, context);
 }
 
 int compiler_section_settle(compiler_section *section, double latest_time)
@@ -167,50 +214,46 @@ int compiler_section_settle(compiler_section *section, double latest_time)
     return STATUS_OK;
 }
 
-/* The connections that Deep R rewires, into a list of MAX_DEEP_R. */
-static int find_deep_r(const compiler_section *section, const rv_network *network, const rv_connection **list,
-                       size_t *num)
-{
-    *num = 0;
-    if (!section->deep_r_conns)
-        return STATUS_OK;
-    int status = schema_expect(section->deep_r_conns, NODE_LIST);
-    for (const node *at = status ? NULL : section->deep_r_conns->first; at && !status; at = at->next) {
-        const char *name;
-        status = schema_text(at, &name);
-        const rv_connection *found = status ? NULL : rv_connection_by_name(network, name);
-        if (!status && !found)
-            return fault_at(at, "compiler.deep_r_conns: the network has no connection '%s'", name);
-        if (!status && *num == MAX_DEEP_R)
-            return fault_at(at, "compiler.deep_r_conns: at most %d connections can be named", MAX_DEEP_R);
-        if (!status)
-            list[(*num)++] = found;
-    }
-    return status;
-}
-
 static int compile_eventprop(rv_compiled_network **out, const compiler_section *section, rv_network *network,
-                             const rv_connection *const *deep_r_conns, size_t num_deep_r_conns)
+                             const named_parts *parts)
 {
     rv_eventprop_desc desc = section->desc;
-    desc.deep_r_conns = deep_r_conns;
-    desc.num_deep_r_conns = num_deep_r_conns;
-    desc.deep_r_l1_strength = section->deep_r_l1_strength;
+    desc.connection_optimisers = parts->optimisers;
+    desc.num_connection_optimisers = parts->num_optimisers;
+    desc.regularisations = parts->regularisations;
+    desc.num_regularisations = parts->num_regularisations;
+    desc.delay_learn_conns = parts->delays;
+    desc.num_delay_learn_conns = parts->num_delays;
+    desc.deep_r_conns = parts->deep_r;
+    desc.num_deep_r_conns = parts->num_deep_r;
     return rv_compile_eventprop(out, network, &desc);
 }
 
 static int compile_eprop(rv_compiled_network **out, const compiler_section *section, rv_network *network,
-                         const rv_connection *const *deep_r_conns, size_t num_deep_r_conns)
+                         const named_parts *parts)
 {
     rv_eprop_desc desc = section->eprop_desc;
-    desc.deep_r_conns = deep_r_conns;
-    desc.num_deep_r_conns = num_deep_r_conns;
-    desc.deep_r_l1_strength = section->deep_r_l1_strength;
+    desc.connection_optimisers = parts->optimisers;
+    desc.num_connection_optimisers = parts->num_optimisers;
+    desc.deep_r_conns = parts->deep_r;
+    desc.num_deep_r_conns = parts->num_deep_r;
     desc.example_timesteps = section->desc.example_timesteps;
-    desc.dt = section->desc.dt;
-    desc.batch_size = section->desc.batch_size;
-    desc.optimiser = section->desc.optimiser;
     return rv_compile_eprop(out, network, &desc);
+}
+
+static int find_parts(const compiler_section *section, const rv_network *network, rv_context *context,
+                      named_parts *out)
+{
+    *out = (named_parts){0};
+    int status = learning_find_optimisers(context, section->learning.connection_optimisers, network, out->optimisers,
+                                          &out->num_optimisers);
+    if (!status)
+        status = learning_find_regularisations(section->regularisations, network, out->regularisations,
+                                               &out->num_regularisations);
+    if (!status)
+        status = learning_find_connections(section->delay_learn_conns, network, out->delays, &out->num_delays);
+    return status ? status
+                  : learning_find_connections(section->learning.deep_r_conns, network, out->deep_r, &out->num_deep_r);
 }
 
 int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,
@@ -222,14 +265,13 @@ int compiler_section_compile(rv_compiled_network **out, const compiler_section *
         .batch_size = section->desc.batch_size,
     };
     const rv_few_spike_desc few_spike = {.k = section->k, .dt = inference.dt, .batch_size = inference.batch_size};
-    const rv_connection *rewired[MAX_DEEP_R];
-    size_t num;
-    const int status = find_deep_r(section, network, rewired, &num);
+    named_parts parts;
+    const int status = find_parts(section, network, context, &parts);
     if (status)
         return status;
-    const int rc = section->eprop       ? compile_eprop(out, section, network, rewired, num)
+    const int rc = section->eprop       ? compile_eprop(out, section, network, &parts)
                    : section->few_spike ? rv_compile_few_spike(out, network, &few_spike)
-                   : learn              ? compile_eventprop(out, section, network, rewired, num)
+                   : learn              ? compile_eventprop(out, section, network, &parts)
                                         : rv_compile_inference(out, network, &inference);
     return rc < 0 ? fault_library(section->where, context, rc) : STATUS_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef RV_CLI_COMPILER_SECTION_H
 #define RV_CLI_COMPILER_SECTION_H
 
-#include "cli/schema.h"
+#include "cli/learning_section.h"
 
 typedef struct compiler_section {
     node *where;
@@ -13,8 +13,8 @@ typedef struct compiler_section {
     size_t k;               /* few_spike: timesteps of a layer */
     rv_eventprop_desc desc; /* of other compilers: the first three fields */
     rv_eprop_desc eprop_desc;
-    const node *deep_r_conns; /* names of connections, which the network will know; NULL = none */
-    double deep_r_l1_strength;
+    learning_keys learning;
+    node *regularisations, *delay_learn_conns; /* by names that the network will know; NULL = none */
 } compiler_section;
 
 /* Keys by compiler, for help: 0 = all compilers, 1.. the rows of compiler_at. */

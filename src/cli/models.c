@@ -22,7 +22,7 @@ static const key synapse_keys[] = {
 
 typedef struct connectivity_entry {
     const char *type;
-    node *weight;
+    node *weight, *delay;
     node *option[MAX_CONNECTIVITY_OPTIONS]; /* of the model, in the order of its table */
 } connectivity_entry;
 
@@ -30,12 +30,27 @@ static const key connectivity_keys[] = {
     {"type", KEY_TEXT, offsetof(connectivity_entry, type), .required = true, .help = "which synapses there are"},
     {"weight", KEY_NODE, offsetof(connectivity_entry, weight),
      .help = "a number, {normal: {mean: 0, sd: 1}}, ...; pools have their own"},
+    {"delay", KEY_NODE, offsetof(connectivity_entry, delay), .help = "timesteps, written as weight; default 0"},
 };
 
 typedef struct optimiser_entry {
     const char *type;
+    node *clamp_min, *clamp_max;
     double param[RV_MAX_OPTIMISER_PARAMS];
 } optimiser_entry;
+
+static const key clamp_keys[] = {
+    {"clamp_min", KEY_NODE, offsetof(optimiser_entry, clamp_min), .help = "what learns stays at or above it"},
+    {"clamp_max", KEY_NODE, offsetof(optimiser_entry, clamp_max), .help = "and at or below this"},
+};
+
+static int read_clamp(rv_context *context, const node *where, const char *name, rv_optimiser *out)
+{
+    double bound;
+    const int status = where ? schema_number(where, &bound) : STATUS_OK;
+    const int rc = where && !status ? rv_optimiser_set(out, context, name, bound) : 0;
+    return rc < 0 ? fault_library(where, context, rc) : status;
+}
 
 /* Reads a model's table with the keys of its place and those of the model's parameters. */
 static int read_entry(node *where, const key *keys, size_t num_keys, const rv_param *params, int num_params,
@@ -184,7 +199,9 @@ int model_read_connectivity(value_scope *scope, node *where, rv_connectivity *ou
                                                           : read_option(scope, &options[i], entry.option[i], out);
     if (!status && !entry.weight && rv_connectivity_model_needs_weight(out->model))
         return fault_at(where, "a connectivity of type %s needs a weight", type->text);
-    return status || !entry.weight ? status : value_read(scope, entry.weight, &out->weight);
+    if (!status && entry.weight)
+        status = value_read(scope, entry.weight, &out->weight);
+    return status || !entry.delay ? status : value_read(scope, entry.delay, &out->delay);
 }
 
 int model_read_optimiser(rv_context *context, node *where, rv_optimiser *out)
@@ -206,12 +223,15 @@ int model_read_optimiser(rv_context *context, node *where, rv_optimiser *out)
                               .help = "a parameter of the optimiser",
                               .offset = offsetof(optimiser_entry, param) + num * sizeof entry.param[0]};
     }
-    int status = schema_read(where, &(key_part){.keys = keys, .num = num + 1, .out = &entry}, 1);
+    const key_part parts[] = {{.keys = keys, .num = num + 1, .out = &entry}, KEY_PART(clamp_keys, &entry)};
+    int status = schema_read(where, parts, 2);
     for (size_t i = 0; i < num && !status; i++) {
         value_fill_number(where, keys[i + 1].name, entry.param[i]);
         rc = rv_optimiser_set(out, context, keys[i + 1].name, entry.param[i]);
         if (rc < 0)
             status = fault_library(where, context, rc);
     }
-    return status;
+    if (!status)
+        status = read_clamp(context, entry.clamp_min, "clamp_min", out);
+    return status ? status : read_clamp(context, entry.clamp_max, "clamp_max", out);
 }

@@ -14,6 +14,8 @@ typedef struct network_table {
 typedef struct object_table {
     const char *name, *source, *target;
     node *shape, *neuron, *connectivity, *synapse;
+    size_t max_delay_steps;
+    rv_flag frozen;
 } object_table;
 
 const key network_keys[] = {
@@ -40,6 +42,15 @@ const size_t num_network_keys = COUNT_OF(network_keys);
                                                               .help = "table of type and parameters"                  \
     }
 
+#define KEY_ROWS_LEARNING                                                                                             \
+    {"frozen", KEY_FLAG, offsetof(object_table, frozen), .standard = "false",                                         \
+     .help = "weights stay as they are while the rest learns"},                                                       \
+    {                                                                                                                 \
+        "max_delay_steps", KEY_COUNT, offsetof(object_table, max_delay_steps), .standard = "0",                       \
+                                                                               .help = "bound of delays that learn; " \
+                                                                                       "0: the largest delay"         \
+    }
+
 const key population_keys[] = {
     KEY_ROW_SHAPE,
     KEY_ROW_NEURON,
@@ -53,6 +64,7 @@ const key connection_keys[] = {
     {"connectivity", KEY_NODE, offsetof(object_table, connectivity), .required = true,
      .help = "table of type and weight"},
     KEY_ROW_SYNAPSE,
+    KEY_ROWS_LEARNING,
 };
 const size_t num_connection_keys = COUNT_OF(connection_keys);
 
@@ -69,6 +81,7 @@ const key layer_keys[] = {
     {"connectivity", KEY_NODE, offsetof(object_table, connectivity), .required = true,
      .help = "from the layer before (not in the first): table of type and weight"},
     KEY_ROW_SYNAPSE,
+    KEY_ROWS_LEARNING,
 };
 const size_t num_layer_keys = COUNT_OF(layer_keys);
 
@@ -118,6 +131,8 @@ static int read_connection(value_scope *scope, network_section *out, node *where
     if (!source || !target)
         return STATUS_FAILED;
     desc.name = table.name;
+    desc.max_delay_steps = table.max_delay_steps;
+    desc.frozen = table.frozen == RV_ON;
     status = model_read_connectivity(scope, table.connectivity, &desc.connectivity);
     if (!status)
         status = model_read_synapse(scope, table.synapse, &desc.synapse);
@@ -136,6 +151,8 @@ static int read_layer(value_scope *scope, network_section *out, node *where)
     const key_part part = first ? KEY_PART(input_layer_keys, &table) : KEY_PART(layer_keys, &table);
     int status = schema_read(where, &part, 1);
     desc.name = table.name;
+    desc.max_delay_steps = table.max_delay_steps;
+    desc.frozen = table.frozen == RV_ON;
     if (!status)
         status = read_shape(table.shape, desc.shape);
     if (!status)

@@ -86,23 +86,9 @@ static int check_population(rv_compiled_network *model, const rv_plan_population
     return RV_OK;
 }
 
-static int check_connection(rv_compiled_network *model, const rv_plan_connection *c)
-{
-    if (!c->delays || !model->populations[c->source].is_signed)
-        return RV_OK;
-    return rv_fail(model->context, RV_ERR_UNSUPPORTED,
-                   "connection '%s': EventProp cannot learn weights of signed spikes with a delay per synapse",
-                   c->connection->name);
-}
-
 static int check_network(rv_compiled_network *model)
 {
     bool has_output = false;
-    for (uint32_t i = 0; i < model->num_connections; i++) {
-        const int error = check_connection(model, &model->connections[i]);
-        if (error)
-            return error;
-    }
     for (uint32_t i = 0; i < model->num_populations; i++) {
         has_output |= model->populations[i].readout != NULL;
         const int error = check_population(model, &model->populations[i]);

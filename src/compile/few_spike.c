@@ -22,7 +22,11 @@
 
 /* ---- what arrives: synapses of one kind of source are a group ---- */
 
-enum { ALPHA, IS_SIGNED, NUM_PARAMS };
+enum {
+    ALPHA,
+    IS_SIGNED,
+    NUM_PARAMS
+};
 
 static const rv_param params[NUM_PARAMS] = {
     [ALPHA] = {"alpha", "", "", RV_PARAM_SCALAR, RV_SAME(1), 0, HUGE_VAL, true, "of the source"},
@@ -127,8 +131,8 @@ static int check_population(const rv_compiled_network *model, const rv_plan_popu
     if (p->is_signed && k % 2)
         return rv_fail(context, RV_ERR_NETWORK, "population '%s': signed_input needs an even k, got %zu", name, k);
     if (p->model->takes_values && p->num_frames > 1)
-        return rv_fail(context, RV_ERR_NETWORK, "population '%s': input_frames must be 1 in a few-spike network, got %u",
-                       name, p->num_frames);
+        return rv_fail(context, RV_ERR_NETWORK,
+                       "population '%s': input_frames must be 1 in a few-spike network, got %u", name, p->num_frames);
     if (p->readout && p->readout != rv_var())
         return rv_fail(context, RV_ERR_NETWORK, "population '%s': a few-spike network is read with Var, got %s", name,
                        p->readout->name);
@@ -139,8 +143,9 @@ static int check_connection(const rv_compiled_network *model, const rv_plan_conn
 {
     const rv_connection *connection = c->connection;
     if (connection->synapse.model != &rv_delta_model)
-        return rv_fail(model->context, RV_ERR_NETWORK, "connection '%s': a few-spike network needs Delta synapses, got %s",
-                       connection->name, connection->synapse.model->name);
+        return rv_fail(model->context, RV_ERR_NETWORK,
+                       "connection '%s': a few-spike network needs Delta synapses, got %s", connection->name,
+                       connection->synapse.model->name);
     if (c->delay || c->delays)
         return rv_fail(model->context, RV_ERR_NETWORK, "connection '%s': a few-spike network has no delays of yours",
                        connection->name);

@@ -130,6 +130,7 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
     const bool slots = !model->rows || !can_use_rows(model, c);
     int error = RV_OK;
     model->populations[c->source].has_outgoing = true;
+    model->populations[c->source].has_rows |= !slots;
     model->slots |= learns(c) && slots;
     if (learns(c))
         error = plan_parameter(model, &c->weight, &c->links.rows, optimiser_of(model, c->connection), slots,
@@ -145,7 +146,6 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
 static int plan_bias(rv_compiled_network *model, rv_plan_population *p)
 {
     const rv_rows row = rv_rows_uniform(1, p->n);
-    model->slots |= p->bias.value != NULL;
     return p->bias.value
                ? plan_parameter(model, &p->bias, &row, &model->optimisers[BIASES], true, p->population->name)
                : RV_OK;

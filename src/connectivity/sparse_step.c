@@ -13,7 +13,16 @@ static void forward(const rv_links *l, float *acc, const float *decay, const uin
         const float *w = l->weight + l->rows.begin[ids[s]];
         const uint32_t *target = rv_sparse_targets(l) + l->rows.begin[ids[s]];
         const size_t length = l->rows.lengths[ids[s]];
-        for (size_t k = 0; k < length; k++)
+        size_t k = 0;
+        for (; k + 4 <= length; k += 4) { /* targets of a row differ: loads need not wait for stores */
+            const float a = acc[target[k]] + w[k], b = acc[target[k + 1]] + w[k + 1];
+            const float c = acc[target[k + 2]] + w[k + 2], d = acc[target[k + 3]] + w[k + 3];
+            acc[target[k]] = a;
+            acc[target[k + 1]] = b;
+            acc[target[k + 2]] = c;
+            acc[target[k + 3]] = d;
+        }
+        for (; k < length; k++)
             acc[target[k]] += w[k];
     }
 }

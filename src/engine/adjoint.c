@@ -12,21 +12,6 @@ typedef struct later {
     rv_ring lambda_i, difference;
 } later;
 
-/* The gradient of weights by spikes that met lambda_i; that of the last `num_negative`, which sent minus the weight, is
- * subtracted. */
-static void add_gradient(const rv_worker *worker, const rv_plan_connection *c, size_t leaf, const uint32_t *ids,
-                         size_t num, size_t num_negative, const float *lambda_i)
-{
-    float *slots = c->weight.slots + leaf * c->links.rows.size;
-    uint8_t *touched = c->weight.touched + leaf * c->links.rows.num;
-    c->ops->gradient(&c->links, slots, touched, ids, num - num_negative, lambda_i);
-    if (!num_negative)
-        return;
-    for (size_t j = 0; j < c->links.n_pad; j++)
-        worker->row[j] = -lambda_i[j];
-    c->ops->gradient(&c->links, slots, touched, ids + num - num_negative, num_negative, worker->row);
-}
-
 /* Gradient and feedback of the spikes of step t through connection c, whose targets they met in step t + 1 + delay. */
 static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
                             const rv_plan_connection *c, size_t leaf, uint32_t t)
@@ -35,40 +20,21 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
     const rv_plan_group *group = &model->populations[c->target].groups[c->group];
     const rv_tape *tape = &example->tapes[c->source];
     const uint32_t *ids = tape->ids + tape->offset[t];
-    const size_t num = tape->offset[t + 1] - tape->offset[t], slot = leaf * c->links.rows.size;
-    const size_t touched = leaf * c->links.rows.num;
-    const bool feeds_back = !model->populations[c->source].model->is_input;
-    const rv_plan_parameter *weight = &c->weight, *delay = &c->delay_parameter;
+    const size_t num = tape->offset[t + 1] - tape->offset[t], met = t + model->rule->meets + c->delay;
     float *back = worker->back + c->source * model->max_n_pad;
     rv_ring lambda_i = after->lambda_i, difference = after->difference;
     lambda_i.base += group->history;
     difference.base += group->difference == RV_NONE ? 0 : group->difference;
     if (!num)
         return;
-    if (!c->delays) {
-        const size_t met = t + 1 + c->delay;
-        if (met >= model->num_steps)
-            return;
-        const float *met_lambda = rv_ring_row(&lambda_i, met);
-        if (c->weighed && weight->slots) {
-            model->kernels->multiply(worker->row, met_lambda, group->factor, c->links.n_pad);
-            met_lambda = worker->row;
-        }
-        if (weight->slots)
-            add_gradient(worker, c, leaf, ids, num, tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0,
-                         met_lambda);
-        if (feeds_back)
-            c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
+    rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, &lambda_i, c->weighed ? group->factor : NULL);
+    rv_gradient_meet(engine, worker, example, c, &c->delay_parameter, leaf, t, &difference, NULL);
+    if (model->populations[c->source].model->is_input)
         return;
-    }
-    if (weight->slots)
-        c->ops->gradient_delayed(&c->links, weight->slots + slot, weight->touched + touched, ids, num, &lambda_i,
-                                 t + 1);
-    if (delay->value)
-        c->ops->gradient_delayed(&c->links, delay->slots + slot, delay->touched + touched, ids, num, &difference,
-                                 t + 1);
-    if (feeds_back)
-        c->ops->back_delayed(&c->links, back, ids, num, &difference, t + 1);
+    if (c->delays)
+        c->ops->back_delayed(&c->links, back, ids, num, &difference, t + model->rule->meets);
+    else if (met < model->num_steps)
+        c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
 }
 
 static void step_population(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,

@@ -30,13 +30,16 @@ typedef enum rv_tap_kind {
     RV_TAP_LAMBDA_I, /* offset in a step of the history */
     RV_TAP_RECORD,   /* offset in a step's record */
     RV_TAP_SIGNAL,   /* e-prop's learning signal; the sweep back has it */
+    RV_TAP_WEIGHT,   /* of synapses */
+    RV_TAP_TRACE,    /* of synapses: traces + offset */
 } rv_tap_kind;
 
 typedef struct rv_tap {
     rv_tap_kind kind;
     uint32_t population;
     size_t offset;         /* STATE, LAMBDA_V: in the block; LAMBDA_I, RECORD: in a step of the history or record */
-    const float *constant; /* CONSTANT */
+    const float *constant; /* CONSTANT, WEIGHT */
+    const size_t *places;  /* WEIGHT, TRACE: (num_neurons) in a connection's rows; RV_NONE = no synapse */
     const uint32_t *neurons;
     size_t num_neurons;
 } rv_tap;
@@ -227,6 +230,12 @@ void rv_drive_kick(const rv_engine *engine, const rv_worker *worker, const rv_ex
                    uint32_t t);
 bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,
                      float *lambda_v);
+
+/* The spikes of step t through connection c add what they met to parameter p's slots of leaf `leaf`, if it has any: row
+ * t + the rule's meets + delay of `rows`, times `factor` (NULL = 1) by target. */
+void rv_gradient_meet(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
+                      const rv_plan_connection *c, const rv_plan_parameter *p, size_t leaf, uint32_t t,
+                      const rv_ring *rows, const float *factor);
 
 /* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);

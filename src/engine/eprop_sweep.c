@@ -58,35 +58,6 @@ static void step_population(const rv_engine *engine, const rv_worker *worker, co
     p->eprop.sweep(&step);
 }
 
-/* The spikes of step t add the rows that they met; negative ones, the last, sent minus the weight. */
-static void meet_connection(const rv_engine *engine, const rv_worker *worker, const rv_example *example, rv_ring rows,
-                            const rv_plan_connection *c, size_t leaf, uint32_t t)
-{
-    const rv_compiled_network *model = engine->model;
-    const rv_tape *tape = &example->tapes[c->source];
-    const uint32_t *ids = tape->ids + tape->offset[t];
-    const size_t num = tape->offset[t + 1] - tape->offset[t];
-    const size_t num_negative = tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0;
-    const size_t met = t + model->rule->meets + c->delay;
-    if (!num || !c->weight.slots)
-        return;
-    float *slots = c->weight.slots + leaf * c->links.rows.size;
-    uint8_t *touched = c->weight.touched + leaf * c->links.rows.num;
-    rows.base += model->populations[c->target].groups[c->group].history;
-    if (c->delays) {
-        c->ops->gradient_delayed(&c->links, slots, touched, ids, num, &rows, t + model->rule->meets);
-        return;
-    }
-    if (met >= model->num_steps)
-        return;
-    const float *row = rv_ring_row(&rows, met);
-    c->ops->gradient(&c->links, slots, touched, ids, num - num_negative, row);
-    for (size_t j = 0; num_negative && j < c->links.n_pad; j++)
-        worker->row[j] = -row[j];
-    if (num_negative)
-        c->ops->gradient(&c->links, slots, touched, ids + num - num_negative, num_negative, worker->row);
-}
-
 static void copy_taps(const rv_worker *worker, const rv_compiled_network *model, const rv_example *example, uint32_t t)
 {
     for (size_t i = 0; i < example->num_taps; i++) {
@@ -128,8 +99,12 @@ static void sweep(const rv_engine *engine, rv_worker *worker, const rv_block *bl
             if (!last)
                 step_population(engine, worker, block, &rows, i, error, t);
         }
-        for (uint32_t i = 0; !last && i < model->num_connections; i++)
-            meet_connection(engine, worker, example, rows, &model->connections[i], leaf, t);
+        for (uint32_t i = 0; !last && i < model->num_connections; i++) {
+            const rv_plan_connection *c = &model->connections[i];
+            rv_ring met = rows;
+            met.base += model->populations[c->target].groups[c->group].history;
+            rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, &met, NULL);
+        }
         if (example->num_taps)
             copy_taps(worker, model, example, t);
     }

@@ -139,6 +139,12 @@ static void arrive(const rv_compiled_network *model, const rv_plan_population *p
             pending_collect(model, &p->groups[k], state, p->n_pad, t);
 }
 
+static void copy_places(float *out, const float *rows, const rv_tap *tap)
+{
+    for (size_t k = 0; k < tap->num_neurons; k++)
+        out[k] = tap->places[k] == RV_NONE ? NAN : rows[tap->places[k]];
+}
+
 static void copy_taps(const rv_compiled_network *model, const rv_block *block, const rv_example *example, uint32_t t)
 {
     for (size_t i = 0; i < example->num_taps; i++) {
@@ -164,6 +170,12 @@ static void copy_taps(const rv_compiled_network *model, const rv_block *block, c
         case RV_TAP_RECORD:
             for (size_t k = 0; k < tap->num_neurons; k++)
                 out[k] = block->record[(t + 1) * model->record_size + tap->offset + tap->neurons[k]];
+            break;
+        case RV_TAP_WEIGHT:
+            copy_places(out, tap->constant, tap);
+            break;
+        case RV_TAP_TRACE:
+            copy_places(out, block->traces + tap->offset, tap);
             break;
         case RV_TAP_LAMBDA_V:
         case RV_TAP_LAMBDA_I:

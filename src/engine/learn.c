@@ -229,8 +229,33 @@ int rv_gradient_learn(rv_engine *engine, size_t batch_num)
     return RV_OK;
 }
 
+static double square_of(const rv_engine *engine, const rv_plan_parameter *p, size_t row)
+{
+    return p->accumulated ? engine->model->kernels->sum_squares(p->accumulated + rv_row_begin(&p->rows, row),
+                                                                rv_row_padded(&p->rows, row))
+                          : 0;
+}
+
+/* Squares of what has gathered, which a run that was resumed has not made itself. */
+static void sum_squares(rv_engine *engine)
+{
+    const rv_compiled_network *model = engine->model;
+    double *square = engine->squares;
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        for (size_t row = 0; row < model->connections[i].links.rows.num; row++) {
+            *square++ = square_of(engine, &model->connections[i].delay_parameter, row);
+            *square++ = square_of(engine, &model->connections[i].weight, row);
+        }
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        *square++ = square_of(engine, &model->populations[i].bias, 0);
+}
+
 int rv_gradient_flush(rv_engine *engine)
 {
     const rv_compiled_network *model = engine->model;
-    return engine->learn && model->learning.accumulate > 1 && model->accumulated[0] ? step_all(engine) : RV_OK;
+    if (!engine->learn || model->learning.accumulate <= 1 || !model->accumulated[0])
+        return RV_OK;
+    if (engine->squares)
+        sum_squares(engine);
+    return step_all(engine);
 }

@@ -32,6 +32,7 @@ int rv_layer_add(rv_layer *out, rv_network *network, const rv_layer_desc *desc)
     error = rv_connection_add(&out->connection, network, network->last_layer, out->population,
                               &(rv_connection_desc){.connectivity = desc->connectivity,
                                                     .synapse = desc->synapse,
+                                                    .max_delay_steps = desc->max_delay_steps,
                                                     .frozen = desc->frozen});
     if (!error)
         network->last_layer = out->population;

@@ -146,19 +146,33 @@ static int copy_variables(custom_model *m, rv_context *context, const rv_custom_
     return RV_OK;
 }
 
+static int check_number(rv_context *context, const char *what, const rv_custom_neuron *custom, size_t num, size_t most,
+                        const char *name, bool given)
+{
+    if (num > most)
+        return rv_fail(context, RV_ERR_ARGUMENT, "%s: neuron model '%s': num_%s must be <= %zu, got %zu", what,
+                       custom->name, name, most, num);
+    if (num && !given)
+        return rv_fail(context, RV_ERR_ARGUMENT, "%s: neuron model '%s': num_%s is %zu, but %s is NULL", what,
+                       custom->name, name, num, name);
+    return RV_OK;
+}
+
 static int check(rv_context *context, const rv_custom_neuron *custom, const char *what)
 {
     if (!custom->name || !custom->name[0])
         return fail(context, what, custom, "a name is required", NULL);
     if (!custom->step)
         return fail(context, what, custom, "a step function is required", NULL);
-    if (custom->num_params > RV_MAX_CUSTOM_PARAMS || (custom->num_params && !custom->params))
-        return fail(context, what, custom, "there may be 14 parameters at most, and a table of them", NULL);
-    if (custom->num_variables > RV_MAX_CUSTOM_VARIABLES || (custom->num_variables && !custom->variables))
-        return fail(context, what, custom, "there may be 6 variables at most, and a table of them", NULL);
-    if (custom->num_coefficients > RV_MAX_COEFFS || (custom->num_coefficients && !custom->coefficients))
-        return fail(context, what, custom, "there may be 8 coefficients at most, and a function for them", NULL);
-    return RV_OK;
+    int error = check_number(context, what, custom, custom->num_params, RV_MAX_CUSTOM_PARAMS, "params",
+                             custom->params != NULL);
+    if (!error)
+        error = check_number(context, what, custom, custom->num_variables, RV_MAX_CUSTOM_VARIABLES, "variables",
+                             custom->variables != NULL);
+    if (!error)
+        error = check_number(context, what, custom, custom->num_coefficients, RV_MAX_CUSTOM_COEFFICIENTS,
+                             "coefficients", custom->coefficients != NULL);
+    return error;
 }
 
 int rv_custom_model_create(rv_neuron_model **out, rv_context *context, const rv_custom_neuron *custom,

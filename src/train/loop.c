@@ -109,16 +109,16 @@ static bool is_stopped(const rv_run *run)
 
 /* Between batches and epochs: callbacks hear that the run will end early, and checkpoints are made. A stop that is
  * heard of while they are made may ask for more. */
-static int settle(rv_run *run, size_t epoch, size_t batch)
+static int settle(rv_run *run, rv_position position)
 {
     int error = RV_OK;
-    run->position = (rv_position){epoch, batch};
+    run->position = position;
     do {
         const bool tell = run->stopping && !run->told_stop;
-        run->told_stop |= tell;
         error = tell ? rv_hooks_call(run, RV_ON_STOP, 0) : RV_OK;
         if (tell && !error && run->validation)
             error = rv_hooks_call(run->validation, RV_ON_STOP, 0);
+        run->told_stop |= tell;
         if (!error)
             error = rv_run_make_saves(run);
     } while (!error && run->stopping && !run->told_stop);
@@ -153,7 +153,7 @@ static int run_batches(rv_run *run, size_t first)
             return got;
         error = run_batch(run);
         if (!error && learns)
-            error = settle(run, run->epoch, run->batch + 1);
+            error = settle(run, (rv_position){run->epoch, run->batch + 1, true});
     }
     return error;
 }
@@ -173,7 +173,7 @@ static int validate(rv_run *run)
         /* a checkpoint says that the epoch's batches are done, but not its validation */
         rv_run_stop(run);
         run->stopping = true;
-        error = settle(run, run->epoch, run->batch);
+        error = settle(run, (rv_position){run->epoch, run->batch, true});
     }
     if (!error)
         error = rv_hooks_call(validation, RV_ON_EPOCH_END, run->epoch);
@@ -182,7 +182,8 @@ static int validate(rv_run *run)
     return error;
 }
 
-static int run_epoch(rv_run *run, size_t first_batch)
+/* begun: where the run was resumed in it, after its on_epoch_begin; NULL = it begins. */
+static int run_epoch(rv_run *run, const rv_position *begun)
 {
     int error = RV_OK;
     if (run->shuffle) {
@@ -190,10 +191,12 @@ static int run_epoch(rv_run *run, size_t first_batch)
         for (size_t i = 0; i < run->num_members; i++)
             run->order[i] = run->members[run->order[i]];
     }
-    if (first_batch == 0)
+    if (!begun)
         error = rv_hooks_call(run, RV_ON_EPOCH_BEGIN, run->epoch);
+    if (!error && is_stopped(run))
+        error = settle(run, (rv_position){run->epoch, 0, true});
     if (!error)
-        error = run_batches(run, first_batch);
+        error = run_batches(run, begun ? begun->batch : 0);
     if (!error && !is_stopped(run)) /* else it is resumed with what has gathered so far */
         error = rv_gradient_flush(run->engine);
     if (!error && run->validation && !is_stopped(run))
@@ -202,20 +205,20 @@ static int run_epoch(rv_run *run, size_t first_batch)
         error = rv_hooks_call(run, RV_ON_EPOCH_END, run->epoch);
     if (!error)
         error = rv_history_add(&run->history, &run->scores);
-    return error ? error : settle(run, run->epoch + 1, 0);
+    return error ? error : settle(run, (rv_position){run->epoch + 1, 0, false});
 }
 
 /* ---- a run ---- */
 
 static int train(rv_run *run)
 {
-    const size_t first = run->position.epoch, end = run->start_epoch + run->num_epochs;
+    const size_t first = run->start.epoch, end = run->start_epoch + run->num_epochs;
     int error = rv_hooks_call(run, RV_ON_TRAIN_BEGIN, 0);
     if (!error && run->validation)
         error = rv_hooks_call(run->validation, RV_ON_TEST_BEGIN, 0);
     for (size_t epoch = first; !error && epoch < end && !is_stopped(run); epoch++) {
         run->epoch = epoch;
-        error = run_epoch(run, epoch == first ? run->start_batch : 0);
+        error = run_epoch(run, epoch == first && run->start.begun ? &run->start : NULL);
     }
     if (!error && run->validation)
         error = rv_hooks_call(run->validation, RV_ON_TEST_END, 0);

@@ -152,7 +152,7 @@ static int create_training(rv_run *run, const rv_train_desc *desc)
     int error = RV_OK;
     run->num_epochs = desc->num_epochs;
     run->start_epoch = run->epoch = desc->start_epoch;
-    run->position.epoch = desc->start_epoch;
+    run->position.epoch = run->start.epoch = desc->start_epoch;
     run->resume_folder = desc->resume_from;
     run->resume_key = desc->resume_key;
     run->shuffle = desc->shuffle != RV_OFF && !run->feed->next_batch;

@@ -62,6 +62,7 @@ static void probe_free(rv_probe *probe, size_t capacity)
     rv_free(probe->room);
     rv_free(probe->entries);
     rv_free(probe->neurons);
+    rv_free(probe->places);
     rv_free(probe->selected);
     rv_free(probe->column);
     rv_free(probe);
@@ -78,27 +79,32 @@ static int check_run(rv_run *run, const rv_population *population)
     return RV_OK;
 }
 
-/* Takes the probe over. */
-static int add(rv_probe **out, rv_run *run, rv_probe *probe, const rv_population *population,
-               const rv_filter *examples, const rv_filter *neurons)
+int rv_probe_link(rv_probe **out, rv_run *run, rv_probe *probe, const rv_filter *examples, int error)
 {
     probe->run = run;
-    probe->tap.population = population->index;
-    int error = select_neurons(run, probe, population, neurons);
     if (!error)
         error = select_examples(run, probe, examples);
     if (error) {
         probe_free(probe, 0);
         return error;
     }
-    probe->tap.neurons = probe->neurons;
-    probe->tap.num_neurons = probe->num_neurons;
     rv_probe **end = &run->probes;
     while (*end)
         end = &(*end)->next;
     *end = *out = probe;
     run->num_probes++;
     return RV_OK;
+}
+
+/* Takes the probe over. */
+static int add(rv_probe **out, rv_run *run, rv_probe *probe, const rv_population *population,
+               const rv_filter *examples, const rv_filter *neurons)
+{
+    const int error = select_neurons(run, probe, population, neurons);
+    probe->tap.population = population->index;
+    probe->tap.neurons = probe->neurons;
+    probe->tap.num_neurons = probe->num_neurons;
+    return rv_probe_link(out, run, probe, examples, error);
 }
 
 int rv_spike_probe_add(rv_probe **out, rv_run *run, const rv_spike_probe_desc *desc)
@@ -393,9 +399,10 @@ static void end(rv_run *run, rv_probe *probe)
             entry.values = probe->values[e];
         } else {
             entry.shape[0] = run->model->num_steps;
-            entry.shape[1] = probe->num_neurons;
-            entry.num_dims = 2;
-            entry.num = entry.shape[0] * entry.shape[1];
+            entry.shape[1] = probe->places ? probe->num_sources : probe->num_neurons;
+            entry.shape[2] = probe->num_targets;
+            entry.num_dims = probe->places ? 3 : 2;
+            entry.num = entry.shape[0] * probe->num_neurons;
             entry.values = probe->values[e];
         }
         probe->entries[num++] = entry;

@@ -56,7 +56,7 @@ int rv_run_load(rv_run *run)
     if (!error)
         rv_log(run->context, RV_LOG_INFO, "resumed from checkpoint '%s' in %s: epoch %zu, batch %zu", key,
                run->resume_folder, run->position.epoch, run->position.batch);
-    run->start_batch = run->position.batch;
+    run->start = run->position;
     run->resumed = true;
     rv_state_free(state);
     rv_free(path);
@@ -71,5 +71,10 @@ bool rv_run_is_resumed(const rv_run *run)
 
 size_t rv_run_start_batch(const rv_run *run)
 {
-    return run->start_batch;
+    return run->start.batch;
+}
+
+bool rv_run_resumes_epoch(const rv_run *run)
+{
+    return run->start.begun;
 }

@@ -111,6 +111,8 @@ struct rv_probe {
     rv_tap tap;          /* variables */
     bool spikes, counts; /* spikes, or their counts */
     uint32_t *neurons;   /* (num_neurons) ascending */
+    size_t *places;      /* connections: (num_sources, num_targets) of synapses in the connection's rows; else NULL */
+    size_t num_sources, num_targets;
     size_t num_neurons;
     uint8_t *selected;    /* (num_examples), NULL = all */
     int32_t *column;      /* spikes: (n) index among the selected neurons, -1 = not selected; NULL = all are */
@@ -123,6 +125,8 @@ struct rv_probe {
     rv_probe *next;
 };
 
+/* Takes a probe over whose neurons or synapses are selected, or frees it if error is set or comes up. */
+int rv_probe_link(rv_probe **out, rv_run *run, rv_probe *probe, const rv_filter *examples, int error);
 void rv_probes_free(rv_run *run);
 /* Makes room for the batches' numbers, once all probes are known. */
 int rv_probes_allocate(rv_run *run);
@@ -182,9 +186,10 @@ int rv_history_get(rv_history *history, rv_state *state);
 
 /* ---- runs ----------------------------------------------------------------------------------------------------------- */
 
-/* Where a training run stands: batches of this epoch that are done; > 0 = the epoch has begun. */
+/* Where a training run stands. */
 typedef struct rv_position {
-    size_t epoch, batch;
+    size_t epoch, batch; /* batches of this epoch that are done */
+    bool begun;          /* on_epoch_begin was called */
 } rv_position;
 
 /* Clocks when the current batch began, s. */
@@ -230,7 +235,7 @@ struct rv_run {
     const char *resume_folder; /* NULL = the run begins at its beginning */
     const char *resume_key;    /* NULL = `latest` */
     bool resumed;
-    size_t start_batch; /* of the epoch it was resumed in */
+    rv_position start; /* where it begins, or was resumed */
 
     bool measured;
     double started; /* s on the clock, when the run was executed */

@@ -54,6 +54,8 @@ int rv_run_save(rv_run *run, const rv_save_desc *desc)
     if (error)
         return error;
     rv_save **end = &run->saves;
+    if (run->told_stop && run->position.begun && desc->state)
+        return RV_OK; /* what happens to an epoch that was cut short is not what a resumed run goes on from */
     for (; *end; end = &(*end)->next)
         if (desc->folder && (*end)->desc.folder && !strcmp(desc->folder, (*end)->desc.folder)) {
             join(&(*end)->desc, desc);
@@ -122,7 +124,7 @@ static int commit(void *user, rv_context *context, const char *const *keys, size
 /* Keys of checkpoints with state that are made within an epoch must differ from that of its end. */
 static void make_key(char key[KEY_SIZE], const rv_run *run, bool state)
 {
-    if (state && run->position.batch > 0)
+    if (state && run->position.begun)
         snprintf(key, KEY_SIZE, "%zu.%zu", run->position.epoch, run->position.batch);
     else
         snprintf(key, KEY_SIZE, "%zu", run->epoch);

@@ -19,10 +19,10 @@ typedef struct feeding {
 struct rv_simulation {
     rv_compiled_network *model;
     rv_engine *engine;
-    feeding *feedings; /* [populations] */
+    feeding *feedings;  /* [populations] */
     rv_binner *binners; /* [populations] of SpikeInputs; others are empty */
-    uint32_t t;        /* the next step */
-    rv_work work;      /* examples */
+    uint32_t t;         /* the next step */
+    rv_work work;       /* examples */
 };
 
 /* ---- making ---- */
@@ -214,8 +214,9 @@ static int find(const rv_simulation *s, const rv_population *population, size_t 
 static int check_size(const rv_simulation *s, const rv_population *population, size_t expected, size_t size)
 {
     return size == expected ? RV_OK
-                            : rv_fail(s->model->context, RV_ERR_SHAPE, "population '%s': expected room for %zu numbers, "
-                                      "got %zu", population->name, expected, size);
+                            : rv_fail(s->model->context, RV_ERR_SHAPE,
+                                      "population '%s': expected room for %zu numbers, got %zu",
+                                      population->name, expected, size);
 }
 
 int rv_simulation_get_readout(const rv_simulation *s, const rv_population *output, float *out, size_t size)

@@ -218,10 +218,10 @@ static int get_callbacks(rv_run *run, rv_state *state)
 static int put_progress(const rv_run *run, rv_state *state)
 {
     const rv_scores *scores = &run->scores;
-    const uint64_t position[] = {run->position.epoch, run->position.batch, scores->count};
+    const uint64_t position[] = {run->position.epoch, run->position.batch, run->position.begun, scores->count};
     int error = rv_state_set_scope(state, "progress/");
     if (!error)
-        error = rv_state_put(state, "position", RV_UINT64, position, 3);
+        error = rv_state_put(state, "position", RV_UINT64, position, 4);
     if (!error)
         error = rv_state_put(state, "sums", RV_FLOAT64, scores->sums, scores->num_sums);
     double *values = rv_alloc(run->context, scores->num_all, sizeof *values, "metrics");
@@ -238,13 +238,13 @@ static int put_progress(const rv_run *run, rv_state *state)
 static int get_progress(rv_run *run, rv_state *state)
 {
     rv_scores *scores = &run->scores;
-    uint64_t position[3];
+    uint64_t position[4];
     int error = rv_state_set_scope(state, "progress/");
     double *values = rv_alloc(run->context, scores->num_all, sizeof *values, "metrics");
     if (!values)
         return RV_ERR_MEMORY;
     if (!error)
-        error = rv_state_get(state, "position", RV_UINT64, position, 3);
+        error = rv_state_get(state, "position", RV_UINT64, position, 4);
     if (!error)
         error = rv_state_get(state, "sums", RV_FLOAT64, scores->sums, scores->num_sums);
     if (!error)
@@ -252,11 +252,11 @@ static int get_progress(rv_run *run, rv_state *state)
     for (size_t i = 0; !error && i < scores->num_all; i++)
         scores->items[i].value = values[i];
     if (!error) {
-        run->position = (rv_position){position[0], position[1]};
+        run->position = (rv_position){position[0], position[1], position[2] != 0};
         run->epoch = run->position.epoch;
         if (run->validation)
             run->validation->epoch = run->epoch;
-        scores->count = position[2];
+        scores->count = position[3];
     }
     rv_free(values);
     return error;

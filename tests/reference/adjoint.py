@@ -1,7 +1,8 @@
 """Section 6 of DESIGN.md in numpy, float64: the adjoint sweep of EventProp and the gradient of one batch.
 
 Written after the text and apart from the engine. Differs from shared/reference in what it covers: any number of
-populations, several synaptic time constants into one of them, v_reset != 0, parameters per neuron, recurrent delays, and batches.
+populations, several synaptic time constants into one of them, v_reset != 0, parameters per neuron, recurrent delays, losses per
+timestep, and batches.
 """
 import numpy as np
 
@@ -20,8 +21,6 @@ class Result:
 
 
 def learn_batch(case, examples):
-    if case.params["loss"] != "sparse_categorical_crossentropy":
-        raise ValueError(f"loss {case.params['loss']} is not covered here")
     result = Result(case)
     result.traces = [simulate(case, e) for e in examples]
     counts = {name: np.mean([trace[name].spikes.sum(0) for trace in result.traces], axis=0) for name in case.hidden()}
@@ -43,6 +42,9 @@ def sweep(case, example, traces, counts, batch, result):
             state.flow(t)
         for name in case.hidden():
             states[name].jump(t, back[name], regularisation(case, counts[name]) / batch)
+        for name in case.outputs():
+            if states[name].fires:
+                states[name].jump(t, back[name] + states[name].kick(t), 0.0)
     result.lambda_v.append({name: state.lambda_v[:-1] for name, state in states.items()})
     result.lambda_i.append({name: next(iter(state.lambda_i.values()))[:-1]
                             for name, state in states.items() if len(state.lambda_i) == 1})
@@ -78,7 +80,7 @@ class Adjoint:
         self.fires = p["type"] == "LeakyIntegrateFire"
         if self.fires:
             self.step_height = case.value(p["v_thresh"]) - case.value(p["v_reset"])
-        self.drive = np.zeros((case.T, n))
+        self.drive, self.silent = np.zeros((case.T, n)), np.zeros(n)
         self.lambda_v, self.lambda_i, self.beta, self.c = np.zeros((case.T + 1, n)), {}, {}, {}
         for tau in {c["synapse"]["tau"] for c in case.connections if c["target"] == name}:
             self.lambda_i[tau] = np.zeros((case.T + 1, n))
@@ -89,26 +91,66 @@ class Adjoint:
                                    self.tau_mem / apart * (self.alpha - self.beta[tau]))
 
     def set_drive(self, case, example, batch):
-        """The loss, sparse categorical cross-entropy; returns it."""
-        temperature, label = case.params["softmax_temperature"], case.label(self.name, example)
-        kind = case.populations[self.name]["readout"]
-        y = readout(case, self.name, self.trace) / temperature
-        p = np.exp(y - y.max())
-        p = p / p.sum()
-        g = (np.eye(len(p))[label] - p) / temperature
-        self.drive[:] = g / (self.tau_mem * batch * case.T * case.dt)
-        t = np.arange(case.T)[:, None]
+        """What the loss does to the population; returns the loss, which is cross-entropy or a mean square error."""
+        kind, t = case.populations[self.name]["readout"], np.arange(case.T)[:, None]
+        scale = self.tau_mem.mean() * batch * case.T * case.dt
+        if self.fires:
+            return self.set_kicks(case, example, batch)
+        if case.params["loss"] == "mean_square_error":
+            error = case.arrays["targets"][example] - self.trace.v
+            self.drive[:] = error / scale
+            return (error ** 2).mean()
+        if case.params["per_timestep_loss"]:
+            losses, g = zip(*(self.crossentropy(case, example, v) for v in self.trace.v))
+            self.drive[:] = np.array(g) / scale
+            return np.mean(losses)
+        loss, g = self.crossentropy(case, example, readout(case, self.name, self.trace))
+        self.drive[:] = g / scale
         if kind == "AvgVarExpWeight":
             self.drive *= np.exp(-(t + 1) / case.T)
         if kind == "MaxVar":
             self.drive *= t == self.trace.v.argmax(0)[None]
-        return -np.log(p[label])
+        return loss
+
+    def crossentropy(self, case, example, y):
+        """The loss of outputs y and minus its derivative."""
+        temperature, label = case.params["softmax_temperature"], case.label(self.name, example)
+        p = np.exp((y - y.max()) / temperature)
+        p = p / p.sum()
+        return -np.log(np.maximum(p[label], 1e-300)), (np.eye(len(p))[label] - p) / temperature
+
+    def set_kicks(self, case, example, batch):
+        """Losses of first spikes, y = minus their times."""
+        label, duration, loss = case.label(self.name, example), case.T * case.dt, case.params["loss"]
+        fired, first = self.trace.spikes.any(0), self.trace.spikes.argmax(0)
+        self.first, self.kicks, self.silent = np.where(fired, first, -1), np.zeros(len(fired)), np.zeros(len(fired))
+        if isinstance(loss, dict):
+            z = np.where(fired, first * case.dt, 0.0)
+            error = z - z[label] - loss["delta"]
+            error[label] = 0
+            self.kicks[:] = error / batch
+            self.kicks[label] = -error.sum() / batch
+            return (error ** 2).sum() / (len(error) - 1) if len(error) > 1 else 0.0
+        value, self.kicks[fired] = 0.0, 0.0
+        if fired.any():
+            y = np.where(fired, -first * case.dt, -np.inf)
+            value, g = self.crossentropy(case, example, y)
+            self.kicks[fired] = g[fired] / batch
+        late = first[label] * case.dt if fired[label] else duration
+        pull = case.params["ttfs_alpha"] / (1.01 * duration - late) ** 2 / batch
+        (self.kicks if fired[label] else self.silent)[label] += pull
+        return value
+
+    def kick(self, t):
+        return np.where(self.first == t, self.kicks, 0.0)
 
     def flow(self, t):
         d, lambda_v = self.drive[t], self.lambda_v[t + 1]
         for tau, lambda_i in self.lambda_i.items():
             lambda_i[t] = d + self.c[tau] * (lambda_v - d) + self.beta[tau] * (lambda_i[t + 1] - d)
         self.lambda_v[t] = d + self.alpha * (lambda_v - d)
+        if t == len(self.drive) - 1:
+            self.lambda_v[t] += self.silent
 
     def jump(self, t, back, regularise):
         s = self.trace.spikes[t] > 0

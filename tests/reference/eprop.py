@@ -34,6 +34,7 @@ EPROP = {
     "one_delay": dict(delays="one", recurrent=True),
     "delays": dict(delays="many", recurrent=True, neuron="AdaptiveLeakyIntegrateFire"),
     "signed_spikes": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, recurrent=True),
+    "signed_delays": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, delays="many", batch_size=2),
     "batch": dict(batch_size=3, examples=6, recurrent=True),
     "batch_short_last": dict(batch_size=4, examples=7, neuron="AdaptiveLeakyIntegrateFire", deep=True),
     "batch_larger_than_data": dict(batch_size=8, examples=3, loss="mean_square_error"),

@@ -80,9 +80,19 @@ EVENTPROP = {
     "batch_short_last": dict(batch_size=4, examples=7, recurrent=True, readout="SumVar"),
     "batch_regularised": dict(batch_size=4, examples=6, recurrent=True, regularise=True, deep=True),
     "batch_larger_than_data": dict(batch_size=8, examples=3, regularise=True),
+    "square_error": dict(loss="mean_square_error", readout="Var", recurrent=True),
+    "square_error_batch": dict(loss="mean_square_error", batch_size=3, examples=5, deep=True),
+    "per_timestep": dict(per_timestep=True, recurrent=True, temperature=0.3),
+    "first_spikes": dict(spiking_output=True, readout="FirstSpikeTime", recurrent=True, temperature=3.0),
+    "first_spikes_batch": dict(spiking_output=True, readout="FirstSpikeTime", batch_size=4, examples=6, deep=True,
+                               ttfs_alpha=5.0, v_reset=-0.2),
+    "first_spikes_delays": dict(spiking_output=True, readout="FirstSpikeTime", delays="learnt", regularise=True),
+    "first_spikes_relative": dict(spiking_output=True, readout="FirstSpikeTime", recurrent=True, batch_size=2,
+                                  loss={"type": "RelativeMeanSquareError", "delta": 3.5}),
     "lif_input": dict(input="LeakyIntegrateFireInput", frames=(5, 8), recurrent=True),
     "signed_spikes": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, recurrent=True),
     "signed_delay": dict(input="BinarySpikeInput", frames=(30, 2), signed=True, delays="one", batch_size=3, examples=5),
+    "signed_delays": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, delays="many", batch_size=3, examples=5),
 }
 
 
@@ -111,9 +121,11 @@ class Draft:
         if self.eventprop:
             regularise = options.get("regularise")
             self.params |= {
-                "loss": "sparse_categorical_crossentropy", "softmax_temperature": options.get("temperature", 1.0),
+                "loss": options.get("loss", "sparse_categorical_crossentropy"), "ttfs_alpha": options.get("ttfs_alpha", 0.01),
+                "softmax_temperature": options.get("temperature", 1.0),
                 "reg_lambda_upper": 2e-3 if regularise else 0.0, "reg_lambda_lower": 7e-4 if regularise else 0.0,
-                "reg_nu_upper": 2.5 if regularise else 0.0, "per_timestep_loss": False, "learn_delays": [],
+                "reg_nu_upper": 2.5 if regularise else 0.0, "learn_delays": [],
+                "per_timestep_loss": options.get("per_timestep", False),
             }
         sizes = (1, 2) if options.get("small") else (270, 300) if options.get("wide") else (5, 25)
         self.size = lambda: int(rng.integers(*sizes))
@@ -145,6 +157,9 @@ class Draft:
             for out in outputs:
                 labels = self.rng.integers(0, size[out], self.params["n_examples"])
                 self.arrays["labels" if len(outputs) == 1 else f"{out}_labels"] = labels.astype(np.int32)
+            if o.get("loss") == "mean_square_error":
+                shape = self.params["n_examples"], self.params["timesteps"], size["out"]
+                self.arrays["targets"] = self.rng.normal(0.2, 0.5, shape).astype(np.float32)
         return Case(self.params, self.arrays)
 
     def population(self, name, neuron, kind):
@@ -310,7 +325,7 @@ def expect_gradients(case):
         for i, e in enumerate(examples):
             for name in result.lambda_v[i]:
                 case.arrays[f"{name}_V_{e}"] = result.traces[i][name].v.astype(np.float32)
-                if name in case.hidden():
+                if name in case.hidden() or "v_thresh" in case.populations[name]["neuron"]:
                     case.add_spikes(name, e, result.traces[i][name].spikes)
                 case.arrays[f"{name}_LambdaV_backward_{e}"] = result.lambda_v[i][name][::-1].astype(np.float32)
                 if name in result.lambda_i[i]:

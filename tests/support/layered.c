@@ -43,55 +43,40 @@ static void set_synapse(rv_synapse *out, const layered_desc *d, float *taus, siz
             (rv_exponential_params){.tau = d->tau_per_neuron ? rv_array(taus, n) : rv_const(5)});
 }
 
+/* Neurons of a target whose shape may be known from its connection alone. */
+static size_t target_size(const layered *l, const rv_connectivity *connectivity, int source, int target)
+{
+    rv_ends ends = {.context = l->context, .what = "layered"};
+    size_t shape[RV_MAX_DIMS], size = 1;
+    int dims = 0;
+    ends.source_dims = rv_population_shape(l->populations[source], ends.source_shape);
+    if (rv_population_size(l->populations[target]))
+        return rv_population_size(l->populations[target]);
+    layered_ok(l, connectivity->model->target_shape(connectivity, &ends, shape, &dims));
+    for (int i = 0; i < dims; i++)
+        size *= shape[i];
+    return size;
+}
+
 static bool has_delays(const rv_connectivity_model *model)
 {
     return model->ops(RV_ISA_BASE)->forward_delayed != NULL;
 }
 
-/* How many weights there are is known once the connection has been described: it is, twice, with a constant first. */
 static void connect(layered *l, const layered_desc *d, rv_connectivity connectivity, int source, int target,
                     uint64_t *random)
 {
-    rv_connection_desc desc = {.connectivity = connectivity, .max_delay_steps = 9};
-    rv_network *probe = NULL;
-    rv_population *ends[2] = {NULL};
-    rv_connection *described = NULL;
-    rv_compiled_network *model = NULL;
-    size_t shape[RV_MAX_DIMS] = {0}, num = 0, n;
+    const double gain = d->gain > 0 ? d->gain : 1, middle = source == target ? 0 : 0.4;
     const bool fixed = !rv_connectivity_model_needs_weight(connectivity.model);
-    rv_population_shape(l->populations[source], shape);
-    layered_ok(l, rv_network_create(&probe, l->context, RV_EVENTPROP_DEFAULTS));
-    rv_population_desc first = {.shape = {shape[0], shape[1], shape[2]}, .neuron = neuron_of(d, false)};
-    layered_ok(l, rv_population_add(&ends[0], probe, &first));
-    ends[1] = ends[0];
-    if (source != target) {
-        rv_population_desc second = {.neuron = neuron_of(d, false)};
-        rv_population_shape(l->populations[target], second.shape);
-        layered_ok(l, rv_population_add(&ends[1], probe, &second));
-    }
-    if (!fixed)
-        desc.connectivity.weight = rv_const(1);
-    layered_ok(l, rv_connection_add(&described, probe, ends[0], ends[1], &desc));
-    layered_ok(l, rv_compile_inference(&model, probe, &(rv_inference_desc){.example_timesteps = 1}));
-    layered_ok(l, rv_variable_size(model, (rv_variable){.connection = described, .name = "g"}, &num));
-    n = rv_population_size(ends[1]);
-    rv_compiled_network_free(model);
-    rv_network_free(probe);
-
-    float *weights = calloc(num + 1, sizeof *weights), *delays = calloc(num + 1, sizeof *delays);
+    rv_connection_desc desc = {.connectivity = connectivity, .max_delay_steps = 9};
+    const size_t n = d->tau_per_neuron ? target_size(l, &connectivity, source, target) : 1;
     float *taus = calloc(n, sizeof *taus);
-    for (size_t k = 0; k < num; k++) {
-        weights[k] = (float)(d->gain > 0 ? d->gain : 1) * (wired_uniform(random) + (source == target ? 0 : 0.4F));
-        delays[k] = (float)wired_random(random, (uint32_t)d->max_delay + 1);
-    }
-    desc.connectivity.weight = fixed ? rv_const(1.5) : rv_array(weights, num);
+    desc.connectivity.weight = fixed ? rv_const(1.5) : rv_uniform(gain * (middle - 1), gain * (middle + 1));
     if (d->max_delay && has_delays(connectivity.model))
-        desc.connectivity.delay = rv_array(delays, num);
+        desc.connectivity.delay = rv_uniform(0, (double)d->max_delay);
     set_synapse(&desc.synapse, d, taus, n, random);
     layered_ok(l, rv_connection_add(&l->connections[l->num_connections++], l->network, l->populations[source],
                                     l->populations[target], &desc));
-    free(weights);
-    free(delays);
     free(taus);
 }
 

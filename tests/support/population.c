@@ -28,8 +28,8 @@ static float *diagonal(const float *weight, size_t n)
 
 static int describe(setup *s, const population_desc *desc)
 {
-    const bool is_fed = desc->neuron.custom ? desc->neuron.custom->is_input
-                                            : rv_neuron_model_fed(desc->neuron.model) == RV_FED_VALUES;
+    const bool is_fed =
+        desc->neuron.custom ? desc->neuron.custom->is_input : rv_neuron_model_fed(desc->neuron.model) == RV_FED_VALUES;
     int code = rv_network_create(&s->network, s->context, RV_CLASS_DEFAULTS);
     if (code < 0)
         return code;
@@ -42,18 +42,18 @@ static int describe(setup *s, const population_desc *desc)
     const size_t frames = desc->timesteps;
     float *weights = diagonal(desc->weight, desc->n);
     rv_connection *connection;
-    code = rv_population_add(&s->fed, s->network,
-                             &(rv_population_desc){.name = "fed",
-                                                   .shape = {desc->n},
-                                                   .neuron = rv_binary_spike_input(
-                                                       RV_ON, (rv_input_frames){.input_frames = frames})});
+    code = rv_population_add(
+        &s->fed, s->network,
+        &(rv_population_desc){.name = "fed",
+                              .shape = {desc->n},
+                              .neuron = rv_binary_spike_input(RV_ON, (rv_input_frames){.input_frames = frames})});
     if (code >= 0)
         code = rv_population_add(&s->watched, s->network,
                                  &(rv_population_desc){.name = "watched", .shape = {desc->n}, .neuron = desc->neuron});
     if (code >= 0)
-        code = rv_connection_add(
-            &connection, s->network, s->fed, s->watched,
-            &(rv_connection_desc){.connectivity = rv_dense(rv_array(weights, desc->n * desc->n))});
+        code =
+            rv_connection_add(&connection, s->network, s->fed, s->watched,
+                              &(rv_connection_desc){.connectivity = rv_dense(rv_array(weights, desc->n * desc->n))});
     free(weights);
     return code;
 }

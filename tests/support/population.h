@@ -22,7 +22,7 @@ typedef struct population_desc {
     const float *values; /* (examples, frames, n) */
     size_t num_values;
     size_t timesteps;
-    double dt; /* ms; default 1 */
+    double dt;           /* ms; default 1 */
     const float *weight; /* (n); default 1 */
     const char *var;     /* variable to record, or NULL */
 } population_desc;
