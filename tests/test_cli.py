@@ -427,6 +427,8 @@ def evaluating_a_run_gives_the_figures_that_training_ended_with(folder):
         check_status(result, 0)
         check(result.stdout.splitlines() == trained, args, result.stdout, trained)
     check(run("evaluate", out, "--epoch", "0").stdout.splitlines() != trained, "epoch 0 is epoch 1")
+    write(os.path.join(out, "checkpoint"), "0\n", "latest")
+    check("weights of epoch 0 " in run("evaluate", out).stderr, "the mark `latest` says which is the last")
     missing = run("evaluate", out, "--epoch", "7")
     check_status(missing, 1)
     check("'7'" in missing.stderr, missing.stderr)

@@ -40,7 +40,7 @@ static int load_weights(experiment *e, const options *given)
     else if (!folder)
         note("without --load, weights are what the file says");
     else if (!epoch)
-        status = run_folder_last_epoch(&epoch, e->context, folder);
+        status = run_folder_last_checkpoint(&epoch, e->context, folder);
     if (!status && folder)
         status = load_checkpoint(e, folder, epoch, given->load && given->epoch);
     free(epoch);

@@ -7,10 +7,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/alloc.h"
 #include "cli/memory.h"
 #include "cli/path.h"
 #include "cli/say.h"
 #include "store/atomic_file.h"
+#include "store/checkpoint.h"
 #include "store/checkpoint_list.h"
 #include "store/folder.h"
 
@@ -100,7 +102,8 @@ static bool is_later(const char *a, const char *b)
     return length != other ? length > other : strcmp(a, b) > 0;
 }
 
-int run_folder_last_epoch(char **epoch, rv_context *context, const char *checkpoints)
+/* The last epoch of a folder without marks. */
+static int find_last_epoch(char **checkpoint, rv_context *context, const char *checkpoints)
 {
     rv_checkpoint_list list = {0};
     const char *last = NULL;
@@ -111,9 +114,20 @@ int run_folder_last_epoch(char **epoch, rv_context *context, const char *checkpo
         if (strspn(name, "0123456789") == strlen(name) && (!last || is_later(name, last)))
             last = name;
     }
-    *epoch = last ? copy_text(last) : NULL;
+    *checkpoint = last ? copy_text(last) : NULL;
     rv_checkpoint_list_clear(&list);
+    return rc;
+}
+
+int run_folder_last_checkpoint(char **checkpoint, rv_context *context, const char *checkpoints)
+{
+    char *marked = NULL;
+    int rc = rv_checkpoint_get_mark(&marked, context, checkpoints, "latest");
+    *checkpoint = marked ? copy_text(marked) : NULL;
+    rv_free(marked);
+    if (rc == 0)
+        rc = find_last_epoch(checkpoint, context, checkpoints);
     if (rc < 0)
         return fault_library(NULL, context, rc);
-    return *epoch ? STATUS_OK : fault("%s: there is no checkpoint", checkpoints);
+    return *checkpoint ? STATUS_OK : fault("%s: there is no checkpoint", checkpoints);
 }

@@ -23,7 +23,7 @@ int run_folder_resume(const experiment *e, const char *folder, bool changed);
 /* From now on until it ends this process alone may train in the folder. */
 int run_folder_lock(const char *folder);
 
-/* The key of the last whole checkpoint in a folder; the caller's to free. */
-int run_folder_last_epoch(char **epoch, rv_context *context, const char *checkpoints);
+/* The key of the last whole checkpoint in a folder, be it of an epoch that was cut short; the caller's to free. */
+int run_folder_last_checkpoint(char **checkpoint, rv_context *context, const char *checkpoints);
 
 #endif
