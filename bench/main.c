@@ -1,4 +1,4 @@
-/* ranvier-bench [--only NAME] [--json FILE]: measures fixed workloads.
+/* ranvier-bench [--only NAME] [--json FILE]: measures fixed workloads, and what callbacks cost.
  *
  * Time per example, synaptic events per second, and their share of the ceiling that is measured in the same run
  * (ceiling.c). Events are spikes x targets: a row add forward, a row add back for the gradient, and a row's dot product
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "callbacks.h"
 #include "report.h"
 
 static int measure_phases(json_t *results, const bench_workload *workload, rv_context *context);
@@ -22,10 +23,10 @@ static const struct {
 
 static int usage(FILE *to)
 {
-    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\nworkloads:");
+    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\n       ranvier-bench --once train|infer RECORDER\nworkloads:");
     for (size_t i = 0; i < NUM_WORKLOADS; i++)
         fprintf(to, " %s", workloads[i].name);
-    fprintf(to, "\n");
+    fprintf(to, " callbacks\n");
     return to == stderr ? 2 : 0;
 }
 
@@ -40,6 +41,23 @@ static int measure_phases(json_t *results, const bench_workload *workload, rv_co
     if (code >= 0)
         bench_report(results, workload, &figures, &ceiling);
     bench_ceiling_free(&ceiling);
+    return code;
+}
+
+/* --once train spikes: for a tool that counts instructions */
+static int once(const char *phase, const char *recorder, rv_context *context)
+{
+    const int code = bench_callbacks_once(recorder, strcmp(phase, "train") == 0, context);
+    if (code < 0)
+        fprintf(stderr, "ranvier-bench: %s: %s: %s\n", recorder, rv_strerror(code), rv_last_error(context));
+    return code < 0;
+}
+
+static int measure_callbacks(json_t *results, rv_context *context)
+{
+    const int code = bench_callbacks(results, context);
+    if (code < 0)
+        fprintf(stderr, "ranvier-bench: callbacks: %s: %s\n", rv_strerror(code), rv_last_error(context));
     return code;
 }
 
@@ -58,7 +76,7 @@ static int measure(size_t i, json_t *results, rv_context *context)
 
 int main(int argc, char **argv)
 {
-    const char *only = NULL, *path = NULL;
+    const char *only = NULL, *path = NULL, *phase = NULL, *recorder = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0)
             return usage(stdout);
@@ -66,7 +84,10 @@ int main(int argc, char **argv)
             only = argv[++i];
         else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
             path = argv[++i];
-        else
+        else if (strcmp(argv[i], "--once") == 0 && i + 2 < argc) {
+            phase = argv[++i];
+            recorder = argv[++i];
+        } else
             return usage(stderr);
     }
     rv_context *context = NULL;
@@ -75,6 +96,9 @@ int main(int argc, char **argv)
     if (rv_context_create(&context, NULL) < 0) {
         fprintf(stderr, "ranvier-bench: %s\n", context ? rv_last_error(context) : "out of memory");
         failed = 1;
+    } else if (phase) {
+        measured = 1;
+        failed = once(phase, recorder, context);
     } else {
         printf("ranvier %s, kernels for %s\n\n", rv_version(), rv_context_isa(context));
         for (size_t i = 0; i < NUM_WORKLOADS; i++) {
@@ -82,6 +106,10 @@ int main(int argc, char **argv)
                 continue;
             measured++;
             failed |= measure(i, results, context) < 0;
+        }
+        if (!only || strcmp(only, "callbacks") == 0) {
+            measured++;
+            failed |= measure_callbacks(results, context) < 0;
         }
     }
     if (!failed && measured == 0)

@@ -149,7 +149,7 @@ static void variables_and_parameters_are_recorded_by_name(void **state)
                                   .timesteps = T,
                                   .var = "U"};
     assert_int_equal(population_run(&counts, &desc, &(run_manner){0}), RV_ERR_NAME);
-    assert_string_equal(counts.error, "population 'watched' has no variable 'U', expected one of: Isyn, Count, Level, "
+    assert_string_equal(counts.error, "population 'watched' has no variable 'U', expected one of: Isyn, inSyn, Count, Level, "
                                       "v_thresh, v_reset, start");
     population_record_clear(&counts);
 }

@@ -442,7 +442,7 @@ static void without_traces_there_are_none_to_watch(void **state)
                                                        .callbacks = &callback,
                                                        .num_callbacks = 1}),
                      RV_ERR_NAME);
-    assert_non_null(strstr(rv_last_error(n.context), "has no variable 'eFiltered' to record"));
+    assert_non_null(strstr(rv_last_error(n.context), "has no variable 'eFiltered'"));
     rv_compiled_network_free(model);
     unmake(&n);
 }

@@ -175,6 +175,17 @@ typedef struct rv_silent_neurons_desc {
 } rv_silent_neurons_desc;
 RV_API rv_callback rv_silent_neurons(rv_silent_neurons_desc desc);
 
+/* Where a recorder keeps its entries. */
+typedef struct rv_recording {
+    size_t budget; /* bytes of memory; values that do not fit are an error when the run is prepared, spikes when they do
+                      not fit any more; default: the machine's memory */
+    /* Write entries to files, batch by batch in the order in which they come, instead of keeping them: "runs/x/v" makes
+     * runs/x/v-values.npy (entries, ...), or -times.npy, -ids.npy and -offsets.npy (entry i is offsets[i] .. offsets[i +
+     * 1]), and -epochs.npy, -examples.npy (entries). NumPy can read them while they grow. If it ends in .h5 or .hdf5, it
+     * is one HDF5 file with these datasets. Default NULL: memory. Must outlive the run. */
+    const char *stream;
+} rv_recording;
+
 /* mlGeNN: SpikeRecorder(pop, key, example_filter, neuron_filter, record_counts). One entry per selected example:
  * times (ms) and flat ids, by (time, id); or values, the counts (selected). */
 typedef struct rv_spike_recorder_desc {
@@ -182,12 +193,14 @@ typedef struct rv_spike_recorder_desc {
     const char *key;                 /* default: the callback's index; must outlive the run */
     rv_filter examples;
     rv_filter neurons;
+    rv_filter timesteps;
     bool record_counts;
+    rv_recording keep;
 } rv_spike_recorder_desc;
 RV_API rv_callback rv_spike_recorder(rv_spike_recorder_desc desc);
 
 /* mlGeNN: VarRecorder(pop, var, key, example_filter, neuron_filter, genn_var). One entry per selected example:
- * values (T, selected); row t is the state after step t. */
+ * values (timesteps, neurons) of what is selected; row t is the state after step t. */
 typedef struct rv_var_recorder_desc {
     const rv_population *population; /* required */
     const char *var;                 /* attribute, "v" */
@@ -195,8 +208,25 @@ typedef struct rv_var_recorder_desc {
     const char *key;                 /* default: the callback's index; must outlive the run */
     rv_filter examples;
     rv_filter neurons;
+    rv_filter timesteps;
+    rv_recording keep;
 } rv_var_recorder_desc;
 RV_API rv_callback rv_var_recorder(rv_var_recorder_desc desc);
+
+/* mlGeNN: ConnVarRecorder(conn, genn_var, key, example_filter, src_neuron_filter, trg_neuron_filter). One entry per
+ * selected example: values (timesteps, sources, targets) of what is selected, NaN where there is no synapse. Row t of a
+ * gradient is what the example's spikes from step t on add to it. */
+typedef struct rv_conn_var_recorder_desc {
+    const rv_connection *connection; /* required */
+    const char *genn_var;            /* required: "g", "d", "Gradient", "DelayGradient", "M", "V" */
+    const char *key;                 /* default: the callback's index; must outlive the run */
+    rv_filter examples;
+    rv_filter src_neurons;
+    rv_filter trg_neurons;
+    rv_filter timesteps;
+    rv_recording keep;
+} rv_conn_var_recorder_desc;
+RV_API rv_callback rv_conn_var_recorder(rv_conn_var_recorder_desc desc);
 
 /* mlGeNN: OptimiserParamSchedule(param_name, func): before every epoch the parameter becomes func(epoch, current). */
 typedef struct rv_optimiser_param_schedule_desc {

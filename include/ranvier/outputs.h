@@ -33,6 +33,13 @@ typedef struct rv_readout_step {
     float weight; /* weight(t) */
 } rv_readout_step;
 
+/* What can be recorded of a readout while an example runs. */
+typedef struct rv_readout_variable {
+    const char *name; /* "VMaxTime" */
+    /* (n) as of now, from the state; NULL = y, as if the example ended now */
+    void (*value)(float *out, const float *state, const rv_output_shape *shape);
+} rv_readout_variable;
+
 /* The table of a readout y. Its state is num_state arrays of n_pad floats, one after the other, for each example. */
 typedef struct rv_readout_model {
     const char *name;  /* REQUIRED: "AvgVar" */
@@ -48,6 +55,8 @@ typedef struct rv_readout_model {
     void (*step)(float *state, const rv_output_shape *shape, const rv_readout_step *step);
     /* OPTIONAL: y (n) after the last step; default the first array of the state. */
     void (*value)(float *y, const float *state, const rv_output_shape *shape);
+    const rv_readout_variable *variables; /* OPTIONAL: (num_variables) what can be recorded by name */
+    int num_variables;
 
     /* What follows is for learning with EventProp, which refuses readouts that have none of it.
      * base (n_pad) is g / (tau_mem B T dt) of outputs that do not spike, g / B of those that do, with g = minus the

@@ -238,40 +238,6 @@ RV_API double rv_monitor_value(const rv_monitor *monitor); /* as of now; NaN whi
 
 /* ---- probes: how callbacks read what happens inside ------------------------------------------------------------------ */
 
-/* A probe is declared in set_params and read in on_batch_end (or on_timestep_end): the thread that owns an example
- * copies just the selected numbers. Nothing is copied for what is not selected. */
-typedef struct rv_probe rv_probe;
-
-/* Spikes of one population. */
-typedef struct rv_spike_probe_desc {
-    const rv_population *population;
-    rv_filter examples; /* by position in the data set as given */
-    rv_filter neurons;
-    bool counts; /* the number of spikes per selected neuron instead of the spikes */
-} rv_spike_probe_desc;
-RV_API int rv_spike_probe_add(rv_probe **out, rv_run *run, const rv_spike_probe_desc *desc);
-
-/* A variable of one population, after every step: (T, selected). */
-typedef struct rv_variable_probe_desc {
-    const rv_population *population;
-    const char *name; /* attribute ("v") or internal name ("V", "LambdaV") */
-    rv_filter examples;
-    rv_filter neurons;
-} rv_variable_probe_desc;
-/* Errors: RV_ERR_NAME lists the variables there are. */
-RV_API int rv_variable_probe_add(rv_probe **out, rv_run *run, const rv_variable_probe_desc *desc);
-
-/* A variable of the synapses of one connection, after every step: (T, sources, targets), NaN where a pair has none. */
-typedef struct rv_connection_probe_desc {
-    const rv_connection *connection;
-    const char *name; /* "g"; with e-prop's online form "ZFilter", "eFiltered", "epsilonA", "DeltaG" too */
-    rv_filter examples;
-    rv_filter sources; /* by neuron of the source population */
-    rv_filter targets;
-} rv_connection_probe_desc;
-/* Errors: RV_ERR_NAME lists the variables there are. */
-RV_API int rv_connection_probe_add(rv_probe **out, rv_run *run, const rv_connection_probe_desc *desc);
-
 /* What was recorded of one example. Which pointers are set follows from what was asked for. */
 typedef struct rv_entry {
     size_t epoch;
@@ -284,16 +250,91 @@ typedef struct rv_entry {
     int num_dims;
 } rv_entry;
 
+/* What becomes of a probe's entries. A zeroed one: they are the probe's, until the next batch begins. Otherwise one of the
+ * two functions is given; they are called in the threads that sweep, several at once. */
+typedef struct rv_probe_sink {
+    void *user;
+    /* Memory, aligned to 8 bytes, for the numbers of an entry, which are put there and stay; NULL, with a message by
+     * rv_error_set, fails the run with RV_ERR_MEMORY. */
+    void *(*room)(void *user, size_t bytes);
+    /* Takes an entry as soon as it is whole; `index` is its number among the probe's entries of the batch. Its numbers are
+     * gone when it returns: 0, or a negative code. With several ranks, where examples are not swept where they are
+     * written, it is not called: entries are the probe's. */
+    int (*write)(void *user, size_t index, const rv_entry *entry);
+} rv_probe_sink;
+
+/* A probe is declared in set_params and read in on_batch_end: the thread that owns an example copies just the selected
+ * numbers. Nothing is copied for what is not selected. `timesteps` is a filter as any other: "::10" every tenth,
+ * "100:200" a window, rv_index(-1) the last one. */
+typedef struct rv_probe rv_probe;
+
+/* Spikes of one population. */
+typedef struct rv_spike_probe_desc {
+    const rv_population *population;
+    rv_filter examples; /* by position in the data set as given */
+    rv_filter neurons;
+    rv_filter timesteps;
+    bool counts; /* the number of spikes per selected neuron instead of the spikes */
+    rv_probe_sink sink;
+} rv_spike_probe_desc;
+RV_API int rv_spike_probe_add(rv_probe **out, rv_run *run, const rv_spike_probe_desc *desc);
+
+/* A variable of one population, after every step: (timesteps, neurons). Which there are: docs/callbacks.md. */
+typedef struct rv_variable_probe_desc {
+    const rv_population *population;
+    const char *name; /* attribute ("v") or internal name ("V", "LambdaV") */
+    rv_filter examples;
+    rv_filter neurons;
+    rv_filter timesteps;
+    rv_probe_sink sink;
+} rv_variable_probe_desc;
+/* Errors: RV_ERR_NAME lists the variables there are. */
+RV_API int rv_variable_probe_add(rv_probe **out, rv_run *run, const rv_variable_probe_desc *desc);
+
+/* A variable of the synapses of one connection, after every step: (timesteps, sources, targets), NaN where there is no
+ * synapse. "g", "d" and the optimiser's moments "M", "V" are as the batch has them; row t of "Gradient" and
+ * "DelayGradient" is what the example's spikes from step t on add to them, so that the sum of row 0 over the batch is the
+ * batch's. Of e-prop's online form, row t of "ZFilter", "eFiltered", "epsilonA" and "DeltaG" is what step t left. */
+typedef struct rv_connection_probe_desc {
+    const rv_connection *connection;
+    const char *name;
+    rv_filter examples;
+    rv_filter sources; /* of the population that it comes from */
+    rv_filter targets; /* of the one that it leads to */
+    rv_filter timesteps;
+    rv_probe_sink sink;
+} rv_connection_probe_desc;
+RV_API int rv_connection_probe_add(rv_probe **out, rv_run *run, const rv_connection_probe_desc *desc);
+
 struct rv_entries {
     size_t num;
     const rv_entry *items; /* by epoch, then position in the data set */
 };
 
-/* The probe's entries of the batch that has just ended, by example. Borrowed until the next batch begins. */
+/* The probe's entries of the batch at hand, by example: borrowed until the next one begins. Which there will be is known
+ * from on_batch_begin on; their numbers are there in on_batch_end, unless a sink has written them. */
 RV_API const rv_entries *rv_probe_batch(const rv_probe *probe);
-/* Number of selected neurons (of synapses with a connection's probe), and the flat id of each (NULL with a connection's). */
+/* Number of selected neurons (of a connection: targets), and the flat id of each. */
 RV_API size_t rv_probe_num_neurons(const rv_probe *probe);
 RV_API const uint32_t *rv_probe_neurons(const rv_probe *probe);
+/* The same of a connection's sources, and of timesteps. */
+RV_API size_t rv_probe_num_sources(const rv_probe *probe);
+RV_API const uint32_t *rv_probe_sources(const rv_probe *probe);
+RV_API size_t rv_probe_num_timesteps(const rv_probe *probe);
+RV_API const uint32_t *rv_probe_timesteps(const rv_probe *probe);
+
+/* What a probe will yield, as far as it is known before the run. */
+typedef struct rv_probe_yield {
+    size_t num_entries; /* of the whole run; SIZE_MAX = unknown (an iterator) */
+    size_t num_examples; /* selected ones, each of which yields an entry in every epoch; SIZE_MAX = unknown */
+    size_t shape[3];    /* of an entry's values */
+    int num_dims;       /* 0 = entries are spikes */
+    size_t entry_bytes; /* of an entry's numbers: all have as many if they are values; at most, if they are spikes */
+} rv_probe_yield;
+RV_API void rv_probe_ask(const rv_probe *probe, rv_probe_yield *yield);
+
+/* In set_params: bytes that a callback will hold, for sure, and the most they may grow to on top. */
+RV_API void rv_run_announce_memory(rv_run *run, size_t fixed, size_t growth);
 
 /* ---- runs ------------------------------------------------------------------------------------------------------------ */
 
@@ -342,7 +383,8 @@ RV_API int rv_train_prepare(rv_run **out, rv_compiled_network *model, const rv_t
 RV_API int rv_evaluate_prepare(rv_run **out, rv_compiled_network *model, const rv_evaluate_desc *desc);
 RV_API int rv_predict_prepare(rv_run **out, rv_compiled_network *model, const rv_evaluate_desc *desc);
 
-/* Bytes of a prepared run: fixed part, and the most that tapes may grow to on top. */
+/* Bytes of a prepared run: the fixed part, with what recorders will keep of values, and the most that tapes and recorded
+ * spikes may grow to on top. */
 RV_API size_t rv_run_memory_fixed(const rv_run *run);
 RV_API size_t rv_run_memory_tape_bound(const rv_run *run);
 

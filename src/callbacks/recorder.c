@@ -1,73 +1,213 @@
-/* What a probe saw in a batch is copied into one block, so that recorded numbers are never moved again; only the list
- * of entries, a few words each, grows. It is sorted when it is asked for. */
+/* Numbers are recorded into chunks of the recorder's, where they stay; only the list of entries, a few words each, grows.
+ * It is sorted when it is asked for. Recorders with files write to them instead. */
 #include "callbacks/recorder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 
-/* The numbers of one batch. */
-typedef struct recorder_block {
-    struct recorder_block *next;
-    uint64_t data[]; /* of every entry times, ids and values, those there are, each from a word of its own on */
-} recorder_block;
+#define CHUNK_WORDS 131072 /* of 8 bytes */
 
-static size_t words(size_t count, size_t size)
+typedef struct recorder_chunk {
+    struct recorder_chunk *next;
+    size_t used, size; /* words */
+    uint64_t data[];
+} recorder_chunk;
+
+int rv_recorder_create(void **user, size_t size, rv_context *context, const char *key, const rv_recording *keep)
 {
-    return (count * size + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+    rv_recorder *r = *user = rv_alloc(context, size, 1, "a recorder");
+    if (!r)
+        return RV_ERR_MEMORY;
+    r->context = context;
+    r->key = key;
+    r->keep = *keep;
+    pthread_mutex_init(&r->lock, NULL);
+    return RV_OK;
 }
 
-static size_t count_words(const rv_entries *batch)
+/* ---- before the run ---- */
+
+/* a * b, or SIZE_MAX */
+static size_t product(size_t a, size_t b)
 {
-    size_t total = 0;
-    for (size_t i = 0; i < batch->num; i++) {
-        const rv_entry *entry = &batch->items[i];
-        total += entry->times ? words(entry->num, sizeof *entry->times) : 0;
-        total += entry->ids ? words(entry->num, sizeof *entry->ids) : 0;
-        total += entry->values ? words(entry->num, sizeof *entry->values) : 0;
+    size_t c;
+    return rv_multiply(a, b, &c) ? c : SIZE_MAX;
+}
+
+static size_t machine_memory(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? product((size_t)pages, (size_t)size) : SIZE_MAX;
+}
+
+/* "1000 x 256" */
+static void format_shape(char *text, size_t size, const rv_probe_yield *yield)
+{
+    int used = 0;
+    text[0] = '\0';
+    for (int d = 0; d < yield->num_dims && used < (int)size; d++)
+        used += snprintf(text + used, size - (size_t)used, "%s%zu", d ? " x " : "", yield->shape[d]);
+}
+
+/* Says what would fit: fewer examples, or, where even one is too much, fewer timesteps. */
+static int fail_budget(const rv_recorder *r, size_t each, size_t needed)
+{
+    const rv_probe_yield *y = &r->yield;
+    const size_t epochs = y->num_examples ? y->num_entries / y->num_examples : 1;
+    const size_t examples = r->budget / product(each, epochs ? epochs : 1);
+    const size_t every = needed / r->budget + (needed % r->budget > 0);
+    char shape[80], advice[96] = "";
+    format_shape(shape, sizeof shape, y);
+    if (examples > 0)
+        snprintf(advice, sizeof advice, "examples \":%zu\" would fit, and so would ", examples);
+    else if (y->num_dims > 1 && every < y->shape[0])
+        snprintf(advice, sizeof advice, "timesteps \"::%zu\" would fit, and so would ", every);
+    return rv_fail(r->context, RV_ERR_MEMORY,
+                   "%s: %zu entries of %s numbers need %zu bytes, its budget is %zu; %sa stream to a file", r->what,
+                   y->num_entries, shape, needed, r->budget, advice[0] ? advice : "what would fit is ");
+}
+
+/* Values are all known before the run; how many spikes there will be is not, and an iterator's examples are not. */
+static int check_budget(rv_recorder *r, rv_run *run)
+{
+    const rv_probe_yield *y = &r->yield;
+    const size_t each = y->entry_bytes > SIZE_MAX - sizeof(rv_entry) ? SIZE_MAX : y->entry_bytes + sizeof(rv_entry);
+    const size_t needed = product(each, y->num_entries);
+    r->budget = r->keep.budget ? r->keep.budget : machine_memory();
+    if (y->num_entries == SIZE_MAX) {
+        rv_run_announce_memory(run, 0, r->budget);
+        return RV_OK;
     }
-    return total;
+    if (y->num_dims == 0) {
+        const size_t list = product(y->num_entries, sizeof(rv_entry)), most = needed < r->budget ? needed : r->budget;
+        rv_run_announce_memory(run, list, most > list ? most - list : 0);
+        return RV_OK;
+    }
+    if (needed > r->budget)
+        return fail_budget(r, each, needed);
+    rv_run_announce_memory(run, needed, 0);
+    return RV_OK;
 }
 
-/* Copies count elements to *next, which moves on; NULL stays NULL. */
-static const void *keep(uint64_t **next, const void *from, size_t count, size_t size)
+int rv_recorder_set_up(rv_recorder *r, rv_run *run, const char *class, const char *object, const char *name)
 {
-    if (!from)
-        return NULL;
-    void *const copy = *next;
-    if (count > 0)
-        memcpy(copy, from, count * size);
-    *next += words(count, size);
-    return copy;
+    r->run = run;
+    snprintf(r->what, sizeof r->what, "%s of %s '%s'", class, object, name);
+    rv_probe_ask(r->probe, &r->yield);
+    return r->keep.stream ? rv_recorder_open(r) : check_budget(r, run);
 }
 
-int rv_recorder_add(rv_recorder *recorder, const rv_entries *batch)
+/* ---- in memory ---- */
+
+/* Room in the list: for all entries at once where their number is known. */
+static int reserve(rv_recorder *r, size_t num)
 {
-    const size_t num = recorder->entries.num;
-    const size_t bytes = sizeof(recorder_block) + count_words(batch) * sizeof(uint64_t);
-    int rc = rv_grow(recorder->context, &recorder->items, &recorder->capacity, num + batch->num,
-                     sizeof *recorder->items, "the list of recorded examples");
+    if (num > r->capacity && !r->capacity && r->yield.num_entries != SIZE_MAX && r->yield.num_entries > num)
+        num = r->yield.num_entries;
+    if (num > r->capacity && !r->capacity) {
+        r->items = rv_alloc(r->context, num, sizeof *r->items, "the list of recorded examples");
+        r->capacity = r->items ? num : 0;
+        return r->items ? RV_OK : RV_ERR_MEMORY;
+    }
+    return rv_grow(r->context, &r->items, &r->capacity, num, sizeof *r->items, "the list of recorded examples");
+}
+
+/* What was not known before the run is held against the budget as it comes. */
+static int use(rv_recorder *r, size_t bytes)
+{
+    if (r->yield.num_dims > 0 && r->yield.num_entries != SIZE_MAX)
+        return RV_OK;
+    if (bytes > r->budget - r->used)
+        return rv_fail(r->context, RV_ERR_MEMORY,
+                       "%s: its budget of %zu bytes is full after %zu entries; a stream to a file has none", r->what,
+                       r->budget, r->entries.num);
+    r->used += bytes;
+    return RV_OK;
+}
+
+/* Words of the chunk at hand; what does not fit into it starts another. */
+static uint64_t *take_words(rv_recorder *r, size_t num)
+{
+    recorder_chunk *chunk = r->chunks;
+    if (!chunk || chunk->size - chunk->used < num) {
+        const size_t size = num > CHUNK_WORDS / 4 ? num : CHUNK_WORDS;
+        chunk = rv_realloc(r->context, NULL, sizeof *chunk + size * sizeof(uint64_t), 1, "what was recorded");
+        if (!chunk)
+            return NULL;
+        *chunk = (recorder_chunk){.next = r->chunks, .size = size};
+        r->chunks = chunk;
+    }
+    chunk->used += num;
+    return chunk->data + chunk->used - num;
+}
+
+/* For the numbers of an entry. Several threads ask at once. */
+static void *give_room(void *user, size_t bytes)
+{
+    rv_recorder *r = user;
+    const size_t num = bytes / sizeof(uint64_t) + (bytes % sizeof(uint64_t) > 0);
+    pthread_mutex_lock(&r->lock);
+    uint64_t *room = use(r, num * sizeof *room + sizeof *r->items) == RV_OK ? take_words(r, num) : NULL;
+    pthread_mutex_unlock(&r->lock);
+    return room;
+}
+
+static int write_to_file(void *user, size_t index, const rv_entry *entry)
+{
+    return rv_recorder_write_values(user, index, entry);
+}
+
+rv_probe_sink rv_recorder_sink(rv_recorder *r, bool of_values)
+{
+    rv_probe_sink sink = {.user = r};
+    if (!r->keep.stream)
+        sink.room = give_room;
+    else if (of_values && rv_growing_has_any_order(r->keep.stream))
+        sink.write = write_to_file;
+    return sink;
+}
+
+static int keep_entries(rv_recorder *r, const rv_entries *batch)
+{
+    const size_t num = r->entries.num;
+    const int rc = reserve(r, num + batch->num);
     if (rc < 0)
         return rc;
-    recorder_block *block = rv_alloc(recorder->context, bytes, 1, "what was recorded in a batch");
-    if (!block)
-        return RV_ERR_MEMORY;
-    block->next = recorder->block;
-    recorder->block = block;
-
-    uint64_t *next = block->data;
-    for (size_t i = 0; i < batch->num; i++) {
-        rv_entry entry = batch->items[i];
-        entry.times = keep(&next, entry.times, entry.num, sizeof *entry.times);
-        entry.ids = keep(&next, entry.ids, entry.num, sizeof *entry.ids);
-        entry.values = keep(&next, entry.values, entry.num, sizeof *entry.values);
-        recorder->items[num + i] = entry;
-    }
-    recorder->entries.num = num + batch->num;
-    recorder->entries.items = recorder->items;
-    recorder->sorted = false;
+    memcpy(r->items + num, batch->items, batch->num * sizeof *r->items);
+    r->entries = (rv_entries){num + batch->num, r->items};
+    r->sorted = false;
     return RV_OK;
+}
+
+static int copy_numbers(rv_recorder *r, rv_entry *entry)
+{
+    const size_t times = entry->times ? entry->num * sizeof *entry->times : 0;
+    const size_t ids = entry->ids ? entry->num * sizeof *entry->ids : 0;
+    const size_t values = entry->values ? entry->num * sizeof *entry->values : 0;
+    unsigned char *room = give_room(r, times + ids + values); /* times, which need the alignment, come first */
+    if (!room)
+        return RV_ERR_MEMORY;
+    if (times)
+        entry->times = memcpy(room, entry->times, times);
+    if (ids)
+        entry->ids = memcpy(room + times, entry->ids, ids);
+    if (values)
+        entry->values = memcpy(room + times + ids, entry->values, values);
+    return RV_OK;
+}
+
+int rv_recorder_add(rv_recorder *r, const rv_entries *entries)
+{
+    const size_t first = r->entries.num;
+    int rc = keep_entries(r, entries);
+    for (size_t i = first; i < r->entries.num && rc == RV_OK; i++)
+        rc = copy_numbers(r, &r->items[i]);
+    return rc;
 }
 
 static int compare(const void *a, const void *b)
@@ -78,37 +218,106 @@ static int compare(const void *a, const void *b)
     return (x->example > y->example) - (x->example < y->example);
 }
 
-int rv_recorder_on_batch_end(void *user, size_t batch, const rv_metrics *metrics)
+/* ---- hooks ---- */
+
+static int on_begin(void *user)
 {
-    (void)batch;
-    (void)metrics;
-    rv_recorder *recorder = user;
-    const rv_entries *seen = rv_probe_batch(recorder->probe);
-    return seen->num > 0 ? rv_recorder_add(recorder, seen) : RV_OK;
+    rv_recorder *r = user;
+    return r->files ? rv_recorder_begin(r) : RV_OK;
 }
 
-int rv_recorder_get_data(void *user, const char **key, const rv_entries **entries)
+static int on_epoch_begin(void *user, size_t epoch)
 {
-    rv_recorder *recorder = user;
-    if (!recorder->sorted && recorder->entries.num > 0)
-        qsort(recorder->items, recorder->entries.num, sizeof *recorder->items, compare);
-    recorder->sorted = true;
-    *key = recorder->key;
-    *entries = &recorder->entries;
+    (void)epoch;
+    rv_recorder *r = user;
+    rv_recorder_note_rows(r);
+    r->in_validation = rv_run_is_validation(r->run);
     return RV_OK;
 }
 
-void rv_recorder_clear(rv_recorder *recorder)
+static int on_epoch_end(void *user, size_t epoch, const rv_metrics *metrics)
 {
-    for (recorder_block *next, *block = recorder->block; block; block = next) {
-        next = block->next;
-        rv_free(block);
-    }
-    rv_free(recorder->items);
+    (void)epoch;
+    (void)metrics;
+    rv_recorder *r = user;
+    r->in_validation = false;
+    return RV_OK;
 }
 
-void rv_recorder_destroy(void *user)
+static int on_batch_end(void *user, size_t batch, const rv_metrics *metrics)
+{
+    (void)batch;
+    (void)metrics;
+    rv_recorder *r = user;
+    const rv_entries *seen = rv_probe_batch(r->probe);
+    if (seen->num == 0)
+        return RV_OK;
+    if (!r->keep.stream)
+        return keep_entries(r, seen);
+    return r->files ? rv_recorder_write(r, seen) : RV_OK;
+}
+
+static int on_end(void *user, const rv_metrics *metrics)
+{
+    (void)metrics;
+    rv_recorder *r = user;
+    rv_growing *files = r->files;
+    rv_recorder_note_rows(r);
+    r->files = NULL;
+    return rv_growing_close(files);
+}
+
+static int get_data(void *user, const char **key, const rv_entries **entries)
+{
+    rv_recorder *r = user;
+    if (!r->sorted && r->entries.num > 0)
+        qsort(r->items, r->entries.num, sizeof *r->items, compare);
+    r->sorted = true;
+    *key = r->key;
+    *entries = &r->entries;
+    return RV_OK;
+}
+
+static int save(void *user, rv_state *state)
+{
+    rv_recorder *r = user;
+    return r->keep.stream ? rv_recorder_put(r, state) : rv_recorder_save(r, state);
+}
+
+static int load(void *user, rv_state *state)
+{
+    rv_recorder *r = user;
+    return r->keep.stream ? rv_recorder_get(r, state) : rv_recorder_load(r, state);
+}
+
+void rv_recorder_clear(rv_recorder *r)
+{
+    for (recorder_chunk *next, *chunk = r->chunks; chunk; chunk = next) {
+        next = chunk->next;
+        rv_free(chunk);
+    }
+    pthread_mutex_destroy(&r->lock);
+    rv_free(r->items);
+    rv_growing_close(r->files); /* of a run that failed */
+}
+
+static void destroy(void *user)
 {
     rv_recorder_clear(user);
     rv_free(user);
+}
+
+void rv_recorder_set_hooks(rv_callback *callback)
+{
+    callback->destroy = destroy;
+    callback->on_test_begin = on_begin;
+    callback->on_train_begin = on_begin;
+    callback->on_epoch_begin = on_epoch_begin;
+    callback->on_batch_end = on_batch_end;
+    callback->on_epoch_end = on_epoch_end;
+    callback->on_test_end = on_end;
+    callback->on_train_end = on_end;
+    callback->get_data = get_data;
+    callback->save = save;
+    callback->load = load;
 }

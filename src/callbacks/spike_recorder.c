@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "callbacks/recorder.h"
 
@@ -14,30 +13,33 @@ typedef struct spike_recorder {
 
 static int create(void **user, const rv_callback *self, rv_context *context)
 {
-    spike_recorder *state = *user = rv_alloc(context, 1, sizeof *state, "a SpikeRecorder");
-    if (!state)
-        return RV_ERR_MEMORY;
-    memcpy(&state->desc, self->config.bytes, sizeof state->desc);
-    state->recorder.context = context;
-    state->recorder.key = state->desc.key;
-    return RV_OK;
+    rv_spike_recorder_desc desc;
+    memcpy(&desc, self->config.bytes, sizeof desc);
+    const int rc = rv_recorder_create(user, sizeof(spike_recorder), context, desc.key, &desc.keep);
+    if (rc == RV_OK)
+        ((spike_recorder *)*user)->desc = desc;
+    return rc;
 }
 
 static int set_params(void *user, rv_run *run)
 {
     spike_recorder *state = user;
     const rv_spike_recorder_desc *desc = &state->desc;
-    state->recorder.run = run;
     if (!desc->population)
         return rv_fail(state->recorder.context, RV_ERR_ARGUMENT,
                        "SpikeRecorder: population is NULL, expected a population of the network");
-    return rv_spike_probe_add(&state->recorder.probe, run,
-                              &(rv_spike_probe_desc){
-                                  .population = desc->population,
-                                  .examples = desc->examples,
-                                  .neurons = desc->neurons,
-                                  .counts = desc->record_counts,
-                              });
+    const int rc = rv_spike_probe_add(&state->recorder.probe, run,
+                                      &(rv_spike_probe_desc){
+                                          .population = desc->population,
+                                          .examples = desc->examples,
+                                          .neurons = desc->neurons,
+                                          .timesteps = desc->timesteps,
+                                          .counts = desc->record_counts,
+                                          .sink = rv_recorder_sink(&state->recorder, desc->record_counts),
+                                      });
+    return rc < 0 ? rc
+                  : rv_recorder_set_up(&state->recorder, run, "SpikeRecorder", "population",
+                                       rv_population_name(desc->population));
 }
 
 rv_callback rv_spike_recorder(rv_spike_recorder_desc desc)
@@ -46,13 +48,9 @@ rv_callback rv_spike_recorder(rv_spike_recorder_desc desc)
     rv_callback callback = {
         .name = "SpikeRecorder",
         .create = create,
-        .destroy = rv_recorder_destroy,
         .set_params = set_params,
-        .on_batch_end = rv_recorder_on_batch_end,
-        .get_data = rv_recorder_get_data,
-        .save = rv_recorder_save,
-        .load = rv_recorder_load,
     };
+    rv_recorder_set_hooks(&callback);
     memcpy(callback.config.bytes, &desc, sizeof desc);
     return callback;
 }

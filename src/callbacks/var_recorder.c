@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "callbacks/recorder.h"
 
@@ -14,20 +13,18 @@ typedef struct var_recorder {
 
 static int create(void **user, const rv_callback *self, rv_context *context)
 {
-    var_recorder *state = *user = rv_alloc(context, 1, sizeof *state, "a VarRecorder");
-    if (!state)
-        return RV_ERR_MEMORY;
-    memcpy(&state->desc, self->config.bytes, sizeof state->desc);
-    state->recorder.context = context;
-    state->recorder.key = state->desc.key;
-    return RV_OK;
+    rv_var_recorder_desc desc;
+    memcpy(&desc, self->config.bytes, sizeof desc);
+    const int rc = rv_recorder_create(user, sizeof(var_recorder), context, desc.key, &desc.keep);
+    if (rc == RV_OK)
+        ((var_recorder *)*user)->desc = desc;
+    return rc;
 }
 
 static int set_params(void *user, rv_run *run)
 {
     var_recorder *state = user;
     const rv_var_recorder_desc *desc = &state->desc;
-    state->recorder.run = run;
     if (!desc->population)
         return rv_fail(state->recorder.context, RV_ERR_ARGUMENT,
                        "VarRecorder: population is NULL, expected a population of the network");
@@ -35,13 +32,18 @@ static int set_params(void *user, rv_run *run)
         return rv_fail(state->recorder.context, RV_ERR_ARGUMENT,
                        "VarRecorder of population '%s': neither var nor genn_var is given, expected one of them",
                        rv_population_name(desc->population));
-    return rv_variable_probe_add(&state->recorder.probe, run,
-                                 &(rv_variable_probe_desc){
-                                     .population = desc->population,
-                                     .name = desc->var ? desc->var : desc->genn_var,
-                                     .examples = desc->examples,
-                                     .neurons = desc->neurons,
-                                 });
+    const int rc = rv_variable_probe_add(&state->recorder.probe, run,
+                                         &(rv_variable_probe_desc){
+                                             .population = desc->population,
+                                             .name = desc->var ? desc->var : desc->genn_var,
+                                             .examples = desc->examples,
+                                             .neurons = desc->neurons,
+                                             .timesteps = desc->timesteps,
+                                             .sink = rv_recorder_sink(&state->recorder, true),
+                                         });
+    return rc < 0 ? rc
+                  : rv_recorder_set_up(&state->recorder, run, "VarRecorder", "population",
+                                       rv_population_name(desc->population));
 }
 
 rv_callback rv_var_recorder(rv_var_recorder_desc desc)
@@ -50,13 +52,9 @@ rv_callback rv_var_recorder(rv_var_recorder_desc desc)
     rv_callback callback = {
         .name = "VarRecorder",
         .create = create,
-        .destroy = rv_recorder_destroy,
         .set_params = set_params,
-        .on_batch_end = rv_recorder_on_batch_end,
-        .get_data = rv_recorder_get_data,
-        .save = rv_recorder_save,
-        .load = rv_recorder_load,
     };
+    rv_recorder_set_hooks(&callback);
     memcpy(callback.config.bytes, &desc, sizeof desc);
     return callback;
 }

@@ -84,19 +84,6 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
             difference[g][j] = worker->adjoint[p->lambda_v + j] - lambda_i[g][j];
 }
 
-static void copy_taps(const rv_worker *worker, const rv_example *example, const later *after, uint32_t t)
-{
-    for (size_t i = 0; i < example->num_taps; i++) {
-        const rv_tap *tap = example->taps[i].tap;
-        float *out = example->taps[i].out + t * tap->num_neurons;
-        const float *from = tap->kind == RV_TAP_LAMBDA_V   ? worker->adjoint + tap->offset
-                            : tap->kind == RV_TAP_LAMBDA_I ? rv_ring_row(&after->lambda_i, t) + tap->offset
-                                                           : NULL;
-        for (size_t k = 0; from && k < tap->num_neurons; k++)
-            out[k] = from[tap->neurons[k]];
-    }
-}
-
 /* Everything is 0 after the last step. */
 static later begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example)
 {
@@ -139,6 +126,6 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
                 step_population(engine, worker, example, &after, i, t);
             }
         if (example->num_taps)
-            copy_taps(worker, example, &after, t);
+            rv_taps_back(engine, worker, example, after.lambda_i, after.difference, t);
     }
 }

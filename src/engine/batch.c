@@ -35,11 +35,11 @@ static void lap(rv_engine *engine, int worker, rv_phase phase, double *since)
     *since = now;
 }
 
-static int end_forward(const sweep_job *job, rv_example *example)
+static int end_forward(const sweep_job *job, int worker, rv_example *example)
 {
     int error = rv_forward_end(job->engine, example);
     if (!error && job->batch->finish)
-        error = example->error = job->batch->finish(job->batch->user, example);
+        error = example->error = job->batch->finish(job->batch->user, example, worker);
     return error;
 }
 
@@ -53,7 +53,7 @@ static int forward_example(const sweep_job *job, int worker, rv_example *example
     lap(engine, worker, RV_PHASE_LOAD, &since);
     for (uint32_t t = 0; !error && t < engine->model->num_steps; t++)
         error = rv_forward_step(engine, block, example, t);
-    error = error ? error : end_forward(job, example);
+    error = error ? error : end_forward(job, worker, example);
     lap(engine, worker, RV_PHASE_FORWARD, &since);
     return error;
 }
@@ -78,7 +78,12 @@ static void sweep_example(const sweep_job *job, int worker, size_t position)
     if (!job->backward)
         return;
     double since = start_clock(engine);
-    sweep_back(job, worker, example);
+    if (job->batch->turn)
+        example->error = job->batch->turn(job->batch->user, example, worker);
+    if (!example->error)
+        sweep_back(job, worker, example);
+    if (!example->error && job->batch->done)
+        example->error = job->batch->done(job->batch->user, example, worker);
     lap(engine, worker, RV_PHASE_BACKWARD, &since);
 }
 
@@ -199,7 +204,7 @@ static void end_worker(void *arg, int worker)
     double since = start_clock(job->engine);
     while (rv_work_take(&job->work, &i))
         if (rv_engine_owns(job->engine, i))
-            end_forward(job, &job->engine->examples[i]);
+            end_forward(job, worker, &job->engine->examples[i]);
     lap(job->engine, worker, RV_PHASE_FORWARD, &since);
 }
 

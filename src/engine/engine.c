@@ -20,7 +20,8 @@ static int make_block(rv_engine *engine, rv_block *block)
     block->pointers =
         rv_arena_alloc(engine->arena, model->num_populations * per_population, sizeof *block->pointers);
     block->fired = rv_arena_alloc(engine->arena, model->max_n_pad / 64 + 1, sizeof *block->fired);
-    if (!block->state || !block->steps || !block->pointers || !block->fired)
+    block->scratch = new_floats(engine, 2 * model->max_n_pad);
+    if (!block->state || !block->steps || !block->pointers || !block->fired || !block->scratch)
         return RV_ERR_MEMORY;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];

@@ -21,33 +21,61 @@ typedef struct rv_tape {
     size_t capacity;  /* spikes that ids and crossing have room for */
 } rv_tape;
 
-/* What a probe copies after every step: selected numbers of one variable. */
+/* What a probe copies after every step it is about: selected numbers of one variable (taps.c). */
 typedef enum rv_tap_kind {
     RV_TAP_STATE,    /* block + offset */
     RV_TAP_ISYN,     /* what the neurons integrate: sum over groups of inSyn * scale */
     RV_TAP_CONSTANT, /* a parameter */
-    RV_TAP_LAMBDA_V, /* adjoint block + offset */
-    RV_TAP_LAMBDA_I, /* offset in a step of the history */
+    RV_TAP_READOUT,  /* what is made of the readout's state so far */
+    RV_TAP_SOFTMAX,  /* softmax of the readout so far */
+    RV_TAP_SYNAPSE,  /* of synapses: weight, delay, moment */
+    RV_TAP_TRACE,    /* of synapses: e-prop's online form, offset in the block's traces */
     RV_TAP_RECORD,   /* offset in a step's record */
+    RV_TAP_LAMBDA_V, /* adjoint block + offset; this and what follows is known in the sweep back */
+    RV_TAP_LAMBDA_I, /* offset in a step of the history */
     RV_TAP_SIGNAL,   /* e-prop's learning signal; the sweep back has it */
-    RV_TAP_WEIGHT,   /* of synapses */
-    RV_TAP_TRACE,    /* of synapses: traces + offset */
+    RV_TAP_GRADIENT, /* of synapses: what the spikes from this step on add to the gradient */
 } rv_tap_kind;
+
+static inline bool rv_tap_is_of_sweep_back(rv_tap_kind kind)
+{
+    return kind >= RV_TAP_LAMBDA_V;
+}
+
+/* Synapses between selected sources and the tap's neurons, their targets. Those that are not there are NaN. */
+typedef struct rv_tap_synapses {
+    const rv_plan_connection *connection;
+    const float *values;   /* SYNAPSE: laid out as the weights */
+    bool of_delay;         /* GRADIENT: of the delays */
+    float scale;           /* what a spike brings through a synapse, in weights */
+    const int32_t *source; /* (n of the source) number among the selected sources, -1 = not selected */
+    size_t num_sources;
+    const size_t *index;   /* (num_sources, num_neurons) place among the weights, RV_NO_SYNAPSE = not there */
+} rv_tap_synapses;
+
+#define RV_NO_SYNAPSE SIZE_MAX
 
 typedef struct rv_tap {
     rv_tap_kind kind;
     uint32_t population;
-    size_t offset;         /* STATE, LAMBDA_V: in the block; LAMBDA_I, RECORD: in a step of the history or record */
-    const float *constant; /* CONSTANT, WEIGHT */
-    const size_t *places;  /* WEIGHT, TRACE: (num_neurons) in a connection's rows; RV_NONE = no synapse */
-    const uint32_t *neurons;
+    size_t offset; /* STATE, LAMBDA_V: in the block; LAMBDA_I, RECORD: in a step of the history or record; TRACE: in traces */
+    const float *constant; /* CONSTANT */
+    const rv_readout_variable *readout; /* READOUT */
+    const rv_tap_synapses *synapses;    /* SYNAPSE, TRACE, GRADIENT */
+    const uint32_t *neurons; /* (num_neurons) ascending */
     size_t num_neurons;
+    bool contiguous;      /* neurons follow one another */
+    const uint32_t *rows; /* (T) which row a timestep is, RV_NO_ROW = none; NULL = all are, in order */
+    size_t row_size;      /* floats */
 } rv_tap;
 
-/* Where a tap's numbers of one example go: (T, num_neurons). */
+#define RV_NO_ROW UINT32_MAX
+
+/* Where a tap's numbers of one example go: (rows, row_size). */
 typedef struct rv_tap_target {
     const rv_tap *tap;
     float *out;
+    float *sum; /* GRADIENT: (row_size) of the spikes so far */
 } rv_tap_target;
 
 /* How an output is judged. */
@@ -99,6 +127,7 @@ typedef struct rv_block {
     rv_neuron_step *steps; /* [populations] arguments of the kernels, pointing into state */
     float **pointers;      /* storage of the arrays of pointers in steps */
     uint64_t *fired;
+    float *scratch; /* (2, max_n_pad) */
 
     /* e-prop, when learning */
     float *record;  /* (T + 1, record_size) row t + 1 is what step t left; row 0 is 0 */
@@ -169,7 +198,10 @@ typedef struct rv_batch {
     /* Fills tapes or values of the inputs; called in the worker that owns the example. */
     int (*load)(void *user, rv_example *example, int worker);
     /* OPTIONAL: the sweep forward of an example has ended; called in its worker. */
-    int (*finish)(void *user, rv_example *example);
+    int (*finish)(void *user, rv_example *example, int worker);
+    /* OPTIONAL: its sweep back begins, and has ended; called in its worker. */
+    int (*turn)(void *user, rv_example *example, int worker);
+    int (*done)(void *user, rv_example *example, int worker);
     /* Lockstep, OPTIONAL: called in the caller's thread before (end = false) and after every step; non-zero ends the batch. */
     int (*timestep)(void *user, uint32_t t, bool end);
     void *user;
@@ -219,6 +251,9 @@ void rv_outputs_step(const rv_engine *engine, const rv_block *block, rv_example 
 int rv_outputs_end(const rv_engine *engine, rv_example *example);
 /* Whether the loss of an output is the mean over the steps, of V(t), rather than one of the readout. */
 bool rv_outputs_over_time(const rv_engine *engine, const rv_example *example, int output);
+/* Softmax of an output as it stands after step t, (n) into p; y (n) is scratch. */
+void rv_outputs_softmax(const rv_engine *engine, const rv_example *example, uint32_t population, const float *v,
+                        float *y, float *p);
 rv_output_shape rv_output_shape_of(const rv_compiled_network *model, const rv_plan_population *p);
 
 /* The loss's part in the sweep back: before it; what drives an output in step t, NULL = nothing; what kicks the spikes
@@ -236,6 +271,12 @@ bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_
 void rv_gradient_meet(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
                       const rv_plan_connection *c, const rv_plan_parameter *p, size_t leaf, uint32_t t,
                       const rv_ring *rows, const float *factor);
+
+/* Taps: after step t of the sweep forward; and after step t of the sweep back, of which the rings hold the history of
+ * LambdaI and of LambdaV - LambdaI. */
+void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t t);
+void rv_taps_back(const rv_engine *engine, const rv_worker *worker, const rv_example *example, rv_ring history,
+                  rv_ring difference, uint32_t t);
 
 /* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);

@@ -58,17 +58,6 @@ static void step_population(const rv_engine *engine, const rv_worker *worker, co
     p->eprop.sweep(&step);
 }
 
-static void copy_taps(const rv_worker *worker, const rv_compiled_network *model, const rv_example *example, uint32_t t)
-{
-    for (size_t i = 0; i < example->num_taps; i++) {
-        const rv_tap *tap = example->taps[i].tap;
-        const float *signal = worker->back + tap->population * model->max_n_pad;
-        float *out = example->taps[i].out + t * tap->num_neurons;
-        for (size_t k = 0; tap->kind == RV_TAP_SIGNAL && k < tap->num_neurons; k++)
-            out[k] = signal[tap->neurons[k]];
-    }
-}
-
 /* The gradient of a bias is the sum of the errors. */
 static void sum_errors(const rv_engine *engine, const rv_block *block, const rv_example *example)
 {
@@ -106,7 +95,7 @@ static void sweep(const rv_engine *engine, rv_worker *worker, const rv_block *bl
             rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, &met, NULL);
         }
         if (example->num_taps)
-            copy_taps(worker, model, example, t);
+            rv_taps_back(engine, worker, example, rows, (rv_ring){0}, t);
     }
 }
 

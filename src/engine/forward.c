@@ -139,52 +139,6 @@ static void arrive(const rv_compiled_network *model, const rv_plan_population *p
             pending_collect(model, &p->groups[k], state, p->n_pad, t);
 }
 
-static void copy_places(float *out, const float *rows, const rv_tap *tap)
-{
-    for (size_t k = 0; k < tap->num_neurons; k++)
-        out[k] = tap->places[k] == RV_NONE ? NAN : rows[tap->places[k]];
-}
-
-static void copy_taps(const rv_compiled_network *model, const rv_block *block, const rv_example *example, uint32_t t)
-{
-    for (size_t i = 0; i < example->num_taps; i++) {
-        const rv_tap *tap = example->taps[i].tap;
-        const rv_plan_population *p = &model->populations[tap->population];
-        float *out = example->taps[i].out + t * tap->num_neurons;
-        switch (tap->kind) {
-        case RV_TAP_STATE:
-            for (size_t k = 0; k < tap->num_neurons; k++)
-                out[k] = block->state[tap->offset + tap->neurons[k]];
-            break;
-        case RV_TAP_CONSTANT:
-            for (size_t k = 0; k < tap->num_neurons; k++)
-                out[k] = tap->constant[tap->neurons[k]];
-            break;
-        case RV_TAP_ISYN:
-            for (size_t k = 0; k < tap->num_neurons; k++) {
-                out[k] = 0;
-                for (size_t g = 0; g < p->num_groups; g++)
-                    out[k] += block->state[p->groups[g].in_syn + tap->neurons[k]] * p->groups[g].scale[tap->neurons[k]];
-            }
-            break;
-        case RV_TAP_RECORD:
-            for (size_t k = 0; k < tap->num_neurons; k++)
-                out[k] = block->record[(t + 1) * model->record_size + tap->offset + tap->neurons[k]];
-            break;
-        case RV_TAP_WEIGHT:
-            copy_places(out, tap->constant, tap);
-            break;
-        case RV_TAP_TRACE:
-            copy_places(out, block->traces + tap->offset, tap);
-            break;
-        case RV_TAP_LAMBDA_V:
-        case RV_TAP_LAMBDA_I:
-        case RV_TAP_SIGNAL:
-            break; /* the sweep back fills these */
-        }
-    }
-}
-
 void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame)
 {
     const rv_plan_population *p = &engine->model->populations[population];
@@ -260,7 +214,7 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
     if (eprop)
         rv_eprop_after_step(engine, block, example, t);
     if (example->num_taps)
-        copy_taps(model, block, example, t);
+        rv_taps_forward(engine, block, example, t);
     return RV_OK;
 }
 

@@ -80,6 +80,30 @@ static rv_output_sample sample_of(const rv_engine *engine, const rv_example *exa
     };
 }
 
+void rv_outputs_softmax(const rv_engine *engine, const rv_example *example, uint32_t population, const float *v,
+                        float *y, float *p)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *output = &model->populations[population];
+    const float *state = example->readout_state + output->readout_state;
+    const rv_output_shape shape = rv_output_shape_of(model, output);
+    bool over_time = false;
+    for (int o = 0; o < engine->num_targets; o++)
+        if (engine->targets[o].population == population)
+            over_time = rv_outputs_over_time(engine, example, o);
+    if (!over_time && output->readout->value)
+        output->readout->value(y, state, &shape);
+    else
+        memcpy(y, over_time ? v : state, output->n * sizeof *y);
+    rv_loss_softmax(p,
+                    &(rv_output_sample){
+                        .n = output->n,
+                        .softmax_temperature = model->rule ? model->learning.softmax_temperature : 1,
+                        .spike_times = output->readout->spike_times && !over_time,
+                    },
+                    y);
+}
+
 static bool is_known(const rv_expected *expected, bool needs_targets)
 {
     return needs_targets ? expected->targets != NULL : expected->label >= 0;

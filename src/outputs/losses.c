@@ -53,14 +53,36 @@ static void pull_early(const rv_output_sample *s, const float *y, float *g)
     g[label] += (float)(s->ttfs_alpha / (left * left));
 }
 
+/* exp(z) of neurons that are part of the softmax */
+static double exp_of(const rv_output_sample *s, float y, double largest)
+{
+    return is_silent(s, y) ? 0 : rv_exp(((double)y - largest) / s->softmax_temperature);
+}
+
+static double exp_sum(const rv_output_sample *s, const float *y, double largest)
+{
+    double sum = 0;
+    for (size_t k = 0; k < s->n; k++)
+        sum += exp_of(s, y[k], largest);
+    return sum;
+}
+
+void rv_loss_softmax(float *p, const rv_output_sample *s, const float *y)
+{
+    double largest = -INFINITY;
+    for (size_t k = 0; k < s->n; k++)
+        if (!is_silent(s, y[k]) && (double)y[k] > largest)
+            largest = (double)y[k];
+    const double sum = exp_sum(s, y, largest);
+    for (size_t k = 0; k < s->n; k++)
+        p[k] = sum > 0 ? (float)(exp_of(s, y[k], largest) / sum) : 0.0F;
+}
+
 static void crossentropy_gradient(const rv_output_sample *s, const float *y, double largest, float *g)
 {
-    const double temperature = s->softmax_temperature;
-    double sum = 0;
-    for (size_t k = 0; k < s->n; k++) /* a silent one adds 0 */
-        sum += rv_exp(((double)y[k] - largest) / temperature);
+    const double temperature = s->softmax_temperature, sum = exp_sum(s, y, largest);
     for (size_t k = 0; k < s->n; k++) {
-        const double p = is_silent(s, y[k]) ? 0 : rv_exp(((double)y[k] - largest) / temperature) / sum;
+        const double p = is_silent(s, y[k]) ? 0 : exp_of(s, y[k], largest) / sum;
         const double hit = k == (size_t)s->label && !is_silent(s, y[k]) ? 1 : 0;
         g[k] = (float)((hit - p) / temperature);
     }

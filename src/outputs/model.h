@@ -12,6 +12,9 @@ int rv_readout_check(rv_context *context, rv_readout readout, const char *what);
 int rv_loss_resolve(rv_context *context, rv_loss *loss, bool only_targets, const char *what);
 int rv_metric_check(rv_context *context, const rv_metric *metric, const char *what);
 
+/* The softmax that the cross-entropy of y sees, (n) into p; neurons that are yet to spike for the first time have 0. */
+void rv_loss_softmax(float *p, const rv_output_sample *sample, const float *y);
+
 /* "accuracy", "top_3_accuracy" */
 void rv_metric_report(const rv_metric *metric, char text[RV_REPORT_SIZE]);
 /* How many sums it has, and whether they are reported. */

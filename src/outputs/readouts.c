@@ -18,10 +18,14 @@ static void value_mean(float *y, const float *state, const rv_output_shape *shap
         y[j] = state[j] / (float)shape->num_steps;
 }
 
+static const rv_readout_variable mean_variable = {"VAvg", NULL}, sum_variable = {"VSum", NULL};
+
 static const rv_readout_model avg_var = {
     .name = "AvgVar",
     .help = "mean of V over the timesteps",
     .num_state = 1,
+    .variables = &mean_variable,
+    .num_variables = 1,
     .step = step_sum,
     .value = value_mean,
     .constant_drive = true,
@@ -31,6 +35,8 @@ static const rv_readout_model sum_var = {
     .name = "SumVar",
     .help = "sum of V over the timesteps",
     .num_state = 1,
+    .variables = &sum_variable,
+    .num_variables = 1,
     .step = step_sum,
     .constant_drive = true,
 };
@@ -59,6 +65,8 @@ static const rv_readout_model avg_var_exp_weight = {
     .name = "AvgVarExpWeight",
     .help = "mean of V, later timesteps weigh less: sum of exp(-t / T) V / T",
     .num_state = 1,
+    .variables = &mean_variable,
+    .num_variables = 1,
     .weight = exp_weight,
     .step = step_weighted,
     .drive = drive_exp_weight,
@@ -88,10 +96,21 @@ static void drive_max(float *drive, const float *base, const float *state, const
         drive[j] = state[shape->n_pad + j] == (float)t ? base[j] : 0.0F;
 }
 
+/* ms */
+static void value_max_time(float *out, const float *state, const rv_output_shape *shape)
+{
+    for (size_t j = 0; j < shape->n; j++)
+        out[j] = (float)((double)state[shape->n_pad + j] * shape->dt);
+}
+
+static const rv_readout_variable max_variables[] = {{"VMax", NULL}, {"VMaxTime", value_max_time}};
+
 static const rv_readout_model max_var = {
     .name = "MaxVar",
     .help = "the largest V",
     .num_state = 2,
+    .variables = max_variables,
+    .num_variables = sizeof max_variables / sizeof max_variables[0],
     .begin = begin_max,
     .step = step_max,
     .drive = drive_max,

@@ -10,11 +10,15 @@ static void step_count(float *state, const rv_output_shape *shape, const rv_read
         state[s->ids[k]] += 1;
 }
 
+static const rv_readout_variable count_variable = {"Scount", NULL};
+
 const rv_readout_model rv_spike_count_model = {
     .name = "SpikeCount",
     .help = "number of spikes",
     .needs_spikes = true,
     .num_state = 1,
+    .variables = &count_variable,
+    .num_variables = 1,
     .step = step_count,
 };
 
@@ -62,12 +66,16 @@ static void silent_first(float *lambda_v, const float *base, const float *state,
             lambda_v[j] += base[j];
 }
 
+static const rv_readout_variable first_variable = {"TFirstSpike", NULL};
+
 const rv_readout_model rv_first_spike_time_model = {
     .name = "FirstSpikeTime",
     .help = "minus the time of the first spike in ms",
     .needs_spikes = true,
     .spike_times = true,
     .num_state = 1,
+    .variables = &first_variable,
+    .num_variables = 1,
     .begin = begin_first,
     .step = step_first,
     .value = value_first,

@@ -12,13 +12,24 @@
 
 static int load(void *user, rv_example *example, int worker)
 {
-    const rv_run *run = user;
-    return rv_feed_load(run->feed, run->engine, example, worker);
+    rv_run *run = user;
+    const int error = run->probes ? rv_probes_enter(run, example, worker, false) : RV_OK;
+    return error ? error : rv_feed_load(run->feed, run->engine, example, worker);
 }
 
-static int collect(void *user, rv_example *example)
+static int finish(void *user, rv_example *example, int worker)
 {
-    return rv_probes_collect(user, example);
+    return rv_probes_leave(user, example, worker, false);
+}
+
+static int turn(void *user, rv_example *example, int worker)
+{
+    return rv_probes_enter(user, example, worker, true);
+}
+
+static int done(void *user, rv_example *example, int worker)
+{
+    return rv_probes_leave(user, example, worker, true);
 }
 
 static int timestep(void *user, uint32_t t, bool end)
@@ -74,15 +85,17 @@ static int next_batch(rv_run *run)
 static int run_batch(rv_run *run)
 {
     set_examples(run);
+    rv_probes_begin(run);
     int error = rv_hooks_call(run, RV_ON_BATCH_BEGIN, run->batch);
     if (error)
         return error;
-    rv_probes_begin(run);
     rv_times_begin_batch(run);
     error = rv_engine_run(run->engine, &(rv_batch){
                                            .num = run->batch_count,
                                            .load = load,
-                                           .finish = run->probes ? collect : NULL,
+                                           .finish = run->probes ? finish : NULL,
+                                           .turn = run->probes ? turn : NULL,
+                                           .done = run->probes ? done : NULL,
                                            .timestep = run->engine->lockstep ? timestep : NULL,
                                            .user = run,
                                        });

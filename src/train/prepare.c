@@ -309,13 +309,28 @@ void rv_run_stop(rv_run *run)
     atomic_store(&run->stop, true);
 }
 
+/* More than can be addressed stays SIZE_MAX. */
+static size_t add_bytes(size_t a, size_t b)
+{
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
 size_t rv_run_memory_fixed(const rv_run *run)
 {
-    return rv_engine_memory(run->engine) + rv_probes_memory(run) +
-           2 * run->num_members * sizeof(uint32_t) + (run->validation ? rv_run_memory_fixed(run->validation) : 0);
+    size_t bytes = rv_engine_memory(run->engine) + 2 * run->num_members * sizeof(uint32_t);
+    bytes = add_bytes(add_bytes(bytes, rv_probes_memory(run)), run->announced_fixed);
+    return run->validation ? add_bytes(bytes, rv_run_memory_fixed(run->validation)) : bytes;
 }
 
 size_t rv_run_memory_tape_bound(const rv_run *run)
 {
-    return rv_engine_tape_bound(run->engine) + (run->validation ? rv_run_memory_tape_bound(run->validation) : 0);
+    const size_t recorded = add_bytes(rv_probes_growth(run), run->announced_growth);
+    const size_t bytes = add_bytes(rv_engine_tape_bound(run->engine), recorded);
+    return run->validation ? add_bytes(bytes, rv_run_memory_tape_bound(run->validation)) : bytes;
+}
+
+void rv_run_announce_memory(rv_run *run, size_t fixed, size_t growth)
+{
+    run->announced_fixed = add_bytes(run->announced_fixed, fixed);
+    run->announced_growth = add_bytes(run->announced_growth, growth);
 }

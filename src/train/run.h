@@ -106,41 +106,83 @@ int rv_run_agree(rv_run *run, int error);
 
 /* ---- probes --------------------------------------------------------------------------------------------------------- */
 
+/* Numbers of an entry. Where the sink gave room for them, they are the sink's. */
+typedef struct rv_probe_storage {
+    float *values;
+    double *times;
+    int32_t *ids;
+    size_t room; /* spikes that times and ids have room for */
+    size_t num;  /* spikes */
+} rv_probe_storage;
+
 struct rv_probe {
     rv_run *run;
-    rv_tap tap;          /* variables */
-    bool spikes, counts; /* spikes, or their counts */
-    uint32_t *neurons;   /* (num_neurons) ascending */
-    size_t *places;      /* connections: (num_sources, num_targets) of synapses in the connection's rows; else NULL */
-    size_t num_sources, num_targets;
-    size_t num_neurons;
-    uint8_t *selected;    /* (num_examples), NULL = all */
-    int32_t *column;      /* spikes: (n) index among the selected neurons, -1 = not selected; NULL = all are */
-    rv_entry *entries;    /* (capacity) of the batch, by position in the batch until it ends, then by example */
-    float **values;       /* (capacity) storage */
-    double **times;       /* (capacity) storage */
-    int32_t **ids;        /* (capacity) storage */
-    size_t *room;         /* (capacity) spikes that times and ids have room for */
+    rv_tap tap;               /* values */
+    rv_tap_synapses synapses; /* of a connection */
+    bool spikes, counts;      /* spikes, or their counts */
+    uint32_t *neurons;        /* (num_neurons) ascending; of a connection: the targets */
+    uint32_t *sources;        /* (num_sources) of a connection */
+    uint32_t *timesteps;      /* (num_timesteps) */
+    size_t num_neurons, num_sources, num_timesteps;
+    uint8_t *selected;        /* (num_examples) of the data set, NULL = all */
+    size_t num_selected;      /* examples of this run; SIZE_MAX = unknown */
+    uint32_t *rows;           /* (T) of tap, or NULL */
+    int32_t *column;          /* spikes: (n) index among the selected neurons, -1 = not selected; NULL = all are.
+                                 connection: the same of the sources, never NULL */
+    size_t *index;            /* of synapses */
+    float *delays;            /* of synapses, where they are whole numbers otherwise */
+    size_t shape[3];          /* of an entry's values */
+    int num_dims;             /* 0 = spikes */
+    size_t size;              /* numbers in an entry's values */
+    size_t max_spikes;        /* in an entry */
+
+    /* of the batch at hand */
+    rv_probe_sink sink;
+    uint32_t *slot;     /* (capacity) number of the entry of each position, RV_NO_SLOT = not selected */
+    rv_entry *entries;  /* (num_slots) by example */
+    size_t num_slots;   /* entries that a batch can have */
+    rv_probe_storage *storage; /* (num_storage) of each entry; or, where the sink takes them, buffers */
+    size_t num_storage;
+    float **sums;       /* (num_sums) of each worker: (row_size) of a gradient */
+    size_t num_sums;
     rv_entries batch;
     rv_probe *next;
 };
 
-/* Takes a probe over whose neurons or synapses are selected, or frees it if error is set or comes up. */
-int rv_probe_link(rv_probe **out, rv_run *run, rv_probe *probe, const rv_filter *examples, int error);
+#define RV_NO_SLOT UINT32_MAX
+
+/* What a variable's name means to a tap. Errors: RV_ERR_NAME lists what there is. */
+int rv_probe_find_variable(rv_run *run, const rv_plan_population *p, const char *name, rv_tap *tap);
+/* What all kinds of probes have. Checks that probes may be added; takes a finished probe over, or frees it on error. */
+int rv_probe_check(rv_run *run, const rv_network *network, const char *what, const char *name);
+int rv_probe_add(rv_probe **out, rv_run *run, rv_probe *probe, const rv_filter *examples, const rv_filter *timesteps);
+int rv_probe_select_neurons(rv_run *run, const rv_population *population, const rv_filter *filter, const char *which,
+                            uint32_t **ids, size_t *num);
+/* (n) the place of each element among the selected ones, -1 = not selected; NULL if out of memory. */
+int32_t *rv_probe_columns(rv_run *run, size_t n, const uint32_t *ids, size_t num);
+void rv_probe_free(rv_probe *probe);
+void rv_probe_free_storage(rv_probe *probe);
 void rv_probes_free(rv_run *run);
+
 /* Makes room for the batches' numbers, once all probes are known. */
 int rv_probes_allocate(rv_run *run);
-/* Before a batch: what each example's taps are. After an example: its spikes. After the batch: its entries. */
+/* Before a batch: its entries, and what each example's taps are. Before and after the sweep of an example, forward or
+ * back: where the numbers go that are made in it; spikes, after the sweep forward. After the batch: entries are whole. */
 void rv_probes_begin(rv_run *run);
-int rv_probes_collect(rv_run *run, const rv_example *example);
+int rv_probes_enter(rv_run *run, const rv_example *example, int worker, bool back);
+int rv_probes_leave(rv_run *run, const rv_example *example, int worker, bool back);
 int rv_probes_end(rv_run *run);
-bool rv_probe_selects(const rv_probe *probe, const rv_example *example);
-/* Room for num spikes of the example at a position. */
-int rv_probe_make_room(rv_probe *probe, size_t position, size_t num);
+/* Room for num spikes; and for values, which only sinks give. */
+int rv_probe_make_room(rv_probe *probe, rv_probe_storage *storage, size_t num);
+int rv_probe_make_room_for_values(rv_probe *probe, rv_probe_storage *storage);
+int rv_probe_copy_spikes(rv_probe *probe, const rv_tape *tape, rv_probe_storage *storage);
+void rv_probe_count_spikes(const rv_probe *probe, const rv_tape *tape, float *counts);
 /* Ranks: what others recorded to rank 0; whether what was recorded of an example is here. */
 int rv_probes_gather(rv_run *run);
 bool rv_probes_have(const rv_run *run, size_t position);
+/* Bytes: for sure, and the most that recorded spikes may grow to. */
 size_t rv_probes_memory(const rv_run *run);
+size_t rv_probes_growth(const rv_run *run);
 
 /* ---- metrics -------------------------------------------------------------------------------------------------------- */
 
@@ -214,6 +256,7 @@ struct rv_run {
     rv_probe *probes; /* list */
     size_t num_probes;
     rv_tap_target *taps; /* (capacity, num_probes) */
+    size_t announced_fixed, announced_growth; /* bytes that callbacks hold */
     rv_scores scores;
     rv_history history;
     rv_quantity *quantities; /* list */
