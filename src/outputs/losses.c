@@ -69,7 +69,7 @@ static double exp_sum(const rv_output_sample *s, const float *y, double largest)
 
 void rv_loss_softmax(float *p, const rv_output_sample *s, const float *y)
 {
-    double largest = -INFINITY;
+    double largest = -HUGE_VAL;
     for (size_t k = 0; k < s->n; k++)
         if (!is_silent(s, y[k]) && (double)y[k] > largest)
             largest = (double)y[k];
