@@ -89,6 +89,7 @@ typedef struct rv_alif {
     rv_value tau_adapt;  /* ms, > 0; default 2000 */
     rv_flag relative_reset;          /* default on; EventProp's defaults: off */
     rv_flag integrate_during_refrac; /* default on; EventProp's defaults: off */
+    rv_flag scale_i;                 /* input is scaled with 1 - alpha; default off; EventProp's defaults: on */
     rv_readout readout;              /* of an output population; default none */
 } rv_alif;
 RV_API rv_neuron rv_adaptive_leaky_integrate_fire(rv_alif p);

@@ -197,7 +197,8 @@ static int plan_population(rv_compiled_network *model, rv_plan_population *p)
     if (p->model->is_input)
         return RV_OK;
     p->lambda_v = model->adjoint_size;
-    model->adjoint_size += p->n_pad;
+    p->lambda_a = p->lambda_v + p->n_pad;
+    model->adjoint_size += (p->model->adapts ? 2 : 1) * p->n_pad;
     p->adjoint = p->model->ops(model->context->isa)->adjoint;
     for (uint32_t g = 0; g < p->num_groups; g++) {
         rv_plan_group *group = &p->groups[g];

@@ -120,6 +120,7 @@ typedef struct rv_plan_population {
     /* EventProp */
     void (*adjoint)(const rv_adjoint_step *step);
     size_t lambda_v;   /* offset in the adjoint block: (n_pad) */
+    size_t lambda_a;   /* the same, of models whose threshold adapts */
     bool has_outgoing; /* its spikes come back as feedback */
     bool has_rows;     /* a connection from it uses the rows schedule */
     double reg_lambda_upper, reg_lambda_lower, reg_nu_upper; /* see rv_regularisation */

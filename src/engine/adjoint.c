@@ -57,6 +57,7 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
     p->adjoint(&(rv_adjoint_step){
         .n_pad = p->n_pad,
         .lambda_v = worker->adjoint + p->lambda_v,
+        .lambda_a = p->model->adapts ? worker->adjoint + p->lambda_a : NULL,
         .num_groups = p->num_groups,
         .lambda_i_next = next,
         .lambda_i = lambda_i,
@@ -67,7 +68,7 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         .drive = rv_drive_of(engine, worker, example, population, t),
         .coeff = (const float *const *)p->coeff,
         .ids = tape->ids + tape->offset[t],
-        .crossing = tape->crossing ? tape->crossing + tape->offset[t] : NULL,
+        .crossing = tape->crossing ? tape->crossing + tape->offset[t] * (size_t)p->model->num_crossing : NULL,
         .back = worker->back + population * model->max_n_pad,
         .num = tape->offset[t + 1] - tape->offset[t],
         .penalty = engine->penalty[population],

@@ -264,7 +264,8 @@ size_t rv_engine_tape_bound(const rv_engine *engine)
             bytes += p->n * model->num_steps * sizeof(uint32_t) * engine->capacity;
         else if (p->model->spikes && !p->model->is_input)
             bytes += p->n * (max < model->num_steps ? max : model->num_steps) *
-                     (engine->learn ? sizeof(uint32_t) + sizeof(float) : sizeof(uint32_t)) * engine->capacity;
+                     (sizeof(uint32_t) + (engine->learn ? (size_t)p->model->num_crossing : 0) * sizeof(float)) *
+                     engine->capacity;
     }
     return bytes;
 }

@@ -15,7 +15,7 @@
 /* The spikes of one population in one example, in time order. */
 typedef struct rv_tape {
     uint32_t *ids;    /* neuron */
-    float *crossing;  /* I - V at the crossing; NULL where nobody needs it */
+    float *crossing;  /* num_crossing numbers of each, at the crossing of the threshold; NULL where nobody needs them */
     uint32_t *offset; /* (T + 1) spikes of step t: offset[t] .. offset[t + 1] - 1 */
     uint32_t *negative; /* (T) negative ones of step t: negative[t] .. offset[t + 1] - 1; NULL where there never are any */
     size_t capacity;  /* spikes that ids and crossing have room for */
@@ -31,7 +31,7 @@ typedef enum rv_tap_kind {
     RV_TAP_SYNAPSE,  /* of synapses: weight, delay, moment */
     RV_TAP_TRACE,    /* of synapses: e-prop's online form, offset in the block's traces */
     RV_TAP_RECORD,   /* offset in a step's record */
-    RV_TAP_LAMBDA_V, /* adjoint block + offset; this and what follows is known in the sweep back */
+    RV_TAP_ADJOINT,  /* adjoint block + offset; this and what follows is known in the sweep back */
     RV_TAP_LAMBDA_I, /* offset in a step of the history */
     RV_TAP_SIGNAL,   /* e-prop's learning signal; the sweep back has it */
     RV_TAP_GRADIENT, /* of synapses: what the spikes from this step on add to the gradient */
@@ -39,7 +39,7 @@ typedef enum rv_tap_kind {
 
 static inline bool rv_tap_is_of_sweep_back(rv_tap_kind kind)
 {
-    return kind >= RV_TAP_LAMBDA_V;
+    return kind >= RV_TAP_ADJOINT;
 }
 
 /* Synapses between selected sources and the tap's neurons, their targets. Those that are not there are NaN. */
@@ -58,7 +58,7 @@ typedef struct rv_tap_synapses {
 typedef struct rv_tap {
     rv_tap_kind kind;
     uint32_t population;
-    size_t offset; /* STATE, LAMBDA_V: in the block; LAMBDA_I, RECORD: in a step of the history or record; TRACE: in traces */
+    size_t offset; /* STATE, ADJOINT: in the block; LAMBDA_I, RECORD: in a step of the history or record; TRACE: in traces */
     const float *constant; /* CONSTANT */
     const rv_readout_variable *readout; /* READOUT */
     const rv_tap_synapses *synapses;    /* SYNAPSE, TRACE, GRADIENT */

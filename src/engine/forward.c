@@ -39,8 +39,9 @@ int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tap
     if (!ids)
         return RV_ERR_MEMORY;
     tape->ids = ids;
-    if (engine->learn && p->adjoint) {
-        float *crossing = rv_realloc(context, tape->crossing, capacity, sizeof *crossing, "spike tape");
+    if (engine->learn && p->adjoint && p->model->num_crossing) {
+        const size_t each = (size_t)p->model->num_crossing * sizeof *tape->crossing;
+        float *crossing = rv_realloc(context, tape->crossing, capacity, each, "spike tape");
         if (!crossing)
             return RV_ERR_MEMORY;
         tape->crossing = crossing;
@@ -172,7 +173,7 @@ static int step_population(const rv_engine *engine, rv_block *block, rv_example 
     }
     step->t = t;
     step->ids = tape->ids + used;
-    step->crossing = tape->crossing ? tape->crossing + used : NULL;
+    step->crossing = tape->crossing ? tape->crossing + (size_t)used * (size_t)p->model->num_crossing : NULL;
     step->num_negative = p->is_signed ? &num_negative : NULL;
     if (p->model->takes_values && example->values[population])
         show_frame(engine, block, population, example->values[population], t);

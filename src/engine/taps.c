@@ -99,7 +99,7 @@ void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_ex
         case RV_TAP_RECORD:
             pick(out, block->record + (t + 1) * engine->model->record_size + tap->offset, tap);
             break;
-        case RV_TAP_LAMBDA_V:
+        case RV_TAP_ADJOINT:
         case RV_TAP_LAMBDA_I:
         case RV_TAP_SIGNAL:
         case RV_TAP_GRADIENT:
@@ -168,7 +168,7 @@ void rv_taps_back(const rv_engine *engine, const rv_worker *worker, const rv_exa
         const rv_tap_target *target = &example->taps[i];
         const rv_tap *tap = target->tap;
         float *out = row_of(target, t);
-        if (tap->kind == RV_TAP_LAMBDA_V && out)
+        if (tap->kind == RV_TAP_ADJOINT && out)
             pick(out, worker->adjoint + tap->offset, tap);
         else if (tap->kind == RV_TAP_LAMBDA_I && out)
             pick(out, rv_ring_row(&history, t) + tap->offset, tap);

@@ -18,6 +18,7 @@ enum {
     TAU_ADAPT,
     RELATIVE_RESET,
     INTEGRATE_DURING_REFRAC,
+    SCALE_I,
     NUM_PARAMS
 };
 
@@ -40,6 +41,7 @@ static const rv_param params[NUM_PARAMS] = {
                         "a spike subtracts v_thresh - v_reset instead of setting v_reset"},
     [INTEGRATE_DURING_REFRAC] = {"integrate_during_refrac", "", "", RV_PARAM_FLAG, {1, 0, 1}, 0, 1, false,
                                  "the membrane integrates while refractory"},
+    [SCALE_I] = {"scale_i", "", "", RV_PARAM_FLAG, {0, 1, 0}, 0, 1, false, "input is scaled with 1 - alpha"},
 };
 
 static const rv_state_variable state[ALIF_NUM_STATE] = {
@@ -50,15 +52,20 @@ static const rv_state_variable state[ALIF_NUM_STATE] = {
 
 static void coefficients(float *const *coeff, const float *const *param, size_t n, double dt)
 {
-    const bool relative = param[RELATIVE_RESET][0] != 0;
+    const bool relative = param[RELATIVE_RESET][0] != 0, scale = param[SCALE_I][0] != 0;
     for (size_t j = 0; j < n; j++) {
-        coeff[ALIF_ALPHA][j] = (float)rv_exp(-dt / (double)param[TAU_MEM][j]);
+        const double alpha = rv_exp(-dt / (double)param[TAU_MEM][j]);
+        const float drop = param[V_THRESH][j] - param[V_RESET][j];
+        coeff[ALIF_ALPHA][j] = (float)alpha;
+        coeff[ALIF_GAIN][j] = scale ? (float)(1 - alpha) : 1.0F;
         coeff[ALIF_RHO][j] = (float)rv_exp(-dt / (double)param[TAU_ADAPT][j]);
         coeff[ALIF_V_THRESH][j] = param[V_THRESH][j];
         coeff[ALIF_BETA][j] = param[BETA][j];
         coeff[ALIF_RESET_KEEP][j] = relative ? 1.0F : 0.0F;
-        coeff[ALIF_RESET_TO][j] = relative ? -(param[V_THRESH][j] - param[V_RESET][j]) : param[V_RESET][j];
+        coeff[ALIF_RESET_TO][j] = relative ? -drop : param[V_RESET][j];
         coeff[ALIF_TAU_REFRAC][j] = param[TAU_REFRAC][j];
+        coeff[ALIF_DROP][j] = drop;
+        coeff[ALIF_LIFT][j] = (float)((double)param[BETA][j] * (double)param[TAU_MEM][j] / (double)param[TAU_ADAPT][j]);
         coeff[ALIF_PSI_PEAK][j] = (float)(RV_EPROP_PEAK / (double)param[V_THRESH][j]);
         coeff[ALIF_PSI_SLOPE][j] = (float)(RV_EPROP_PEAK / ((double)param[V_THRESH][j] * (double)param[V_THRESH][j]));
     }
@@ -92,12 +99,21 @@ static const rv_neuron_ops *ops(rv_isa isa)
     return RV_ISA_PICK(rv_adaptive_leaky_integrate_fire_ops, isa);
 }
 
+static const char *eventprop_warning(const float *const *param, size_t n)
+{
+    if (is_refractory(param, n))
+        return "gradients through a refractory period are approximate (exact: tau_refrac 0)";
+    if (param[SCALE_I][0] == 0)
+        return "gradients of unscaled currents are approximate (exact: scale_i on)";
+    return NULL;
+}
+
 static const char *eprop_error(const float *const *param, size_t n)
 {
     for (size_t j = 0; j < n; j++)
         if (!(param[V_THRESH][j] > 0))
             return "e-prop needs v_thresh > 0";
-    return NULL;
+    return param[SCALE_I][0] != 0 ? "e-prop needs unscaled currents (scale_i off)" : NULL;
 }
 
 static const char *eprop_warning(const float *const *param, size_t n)
@@ -118,6 +134,7 @@ const rv_neuron_model rv_adaptive_leaky_integrate_fire_model = {
     .state = state,
     .num_state = ALIF_NUM_STATE,
     .num_coeffs = ALIF_NUM_COEFFS,
+    .num_crossing = 2,
     .spikes = true,
     .voltage = ALIF_V,
     .tau_mem = TAU_MEM,
@@ -126,8 +143,9 @@ const rv_neuron_model rv_adaptive_leaky_integrate_fire_model = {
     .padding = padding,
     .variant = variant,
     .ops = ops,
-    .num_eprop_state = 2,
+    .eventprop_warning = eventprop_warning,
     .adapts = true,
+    .num_eprop_state = 2,
     .eprop_error = eprop_error,
     .eprop_warning = eprop_warning,
 };
@@ -145,7 +163,8 @@ rv_neuron rv_adaptive_leaky_integrate_fire(rv_alif p)
                   [TAU_REFRAC] = p.tau_refrac,
                   [TAU_ADAPT] = p.tau_adapt,
                   [RELATIVE_RESET] = rv_flag_value(p.relative_reset),
-                  [INTEGRATE_DURING_REFRAC] = rv_flag_value(p.integrate_during_refrac)},
+                  [INTEGRATE_DURING_REFRAC] = rv_flag_value(p.integrate_during_refrac),
+                  [SCALE_I] = rv_flag_value(p.scale_i)},
         .readout = p.readout,
     };
 }

@@ -38,4 +38,15 @@ RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
     }
 }
 
+/* A neuron that spiked: its LambdaV becomes v, but for regularisation. */
+RV_INLINE void rv_adjoint_jump(const rv_adjoint_step *s, size_t j, float v)
+{
+    if (s->penalty)
+        v -= s->penalty[j];
+    s->lambda_v[j] = v;
+    for (size_t g = 0; g < s->num_groups; g++)
+        if (s->difference[g])
+            s->difference[g][j] = v - s->lambda_i[g][j];
+}
+
 #endif

@@ -130,6 +130,7 @@ const rv_neuron_model rv_leaky_integrate_fire_model = {
     .state = state,
     .num_state = LIF_NUM_STATE,
     .num_coeffs = LIF_NUM_COEFFS,
+    .num_crossing = 1,
     .spikes = true,
     .voltage = LIF_V,
     .tau_mem = TAU_MEM,

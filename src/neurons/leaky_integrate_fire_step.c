@@ -52,12 +52,8 @@ RV_INLINE size_t forward(const rv_neuron_step *s, rv_register_fn fires, int mode
     float *v = s->state[LIF_V];
     for (size_t k = 0; k < num; k++) {
         const size_t j = s->ids[k];
-        if (s->crossing) {
-            float i = 0;
-            for (size_t g = 0; g < s->num_groups; g++)
-                i += s->in_syn[g][j];
-            s->crossing[k] = i - v[j];
-        }
+        if (s->crossing)
+            s->crossing[k] = rv_current(s, j) - v[j];
         v[j] = s->coeff[LIF_RESET_KEEP][j] * v[j] + s->coeff[LIF_RESET_TO][j];
         if (mode != LIF_FREE)
             s->state[LIF_REFRAC_TIME][j] = s->coeff[LIF_TAU_REFRAC][j];
@@ -96,14 +92,8 @@ static void adjoint(const rv_adjoint_step *s)
     const float *jump = s->coeff[LIF_JUMP];
     for (size_t k = 0; k < s->num; k++) {
         const size_t j = s->ids[k];
-        float v = s->lambda_v[j];
-        v += (jump[j] * v + s->back[k]) / s->crossing[k];
-        if (s->penalty)
-            v -= s->penalty[j];
-        s->lambda_v[j] = v;
-        for (size_t g = 0; g < s->num_groups; g++)
-            if (s->difference[g])
-                s->difference[g][j] = v - s->lambda_i[g][j];
+        const float v = s->lambda_v[j];
+        rv_adjoint_jump(s, j, v + (jump[j] * v + s->back[k]) / s->crossing[k]);
     }
 }
 

@@ -45,7 +45,7 @@ typedef struct rv_neuron_step {
     uint32_t *ids;                  /* out: who spiked, ascending; room for end - begin */
     size_t *num_negative;           /* out: how many of them did so negatively; these come last, ascending too. NULL where
                                        spikes have no sign */
-    float *crossing;                /* out: I - V at each spike (I: sum of in_syn); NULL = not wanted */
+    float *crossing;                /* out: num_crossing numbers of each spike for the sweep back; NULL = not wanted */
 
     /* e-prop's steps (eprop_flow.h) */
     float *psi;                  /* out: pseudo-derivative */
@@ -59,6 +59,7 @@ typedef struct rv_neuron_step {
 typedef struct rv_adjoint_step {
     size_t n_pad;
     float *lambda_v;                    /* in: after step t + 1; out: after step t */
+    float *lambda_a;                    /* likewise; models whose threshold adapts */
     size_t num_groups;
     const float *const *lambda_i_next;  /* [g] after step t + 1 */
     float *const *lambda_i;             /* [g] out: after step t */
@@ -69,7 +70,7 @@ typedef struct rv_adjoint_step {
     const float *drive;                 /* the loss's drive, NULL = none */
     const float *const *coeff;          /* the model's coefficients */
     const uint32_t *ids;                /* (num) who spiked in step t */
-    const float *crossing;              /* (num) I - V then */
+    const float *crossing;              /* (num, num_crossing) what the step forward left of them */
     const float *back;                  /* (num) feedback from the targets */
     size_t num;
     const float *penalty;               /* regularisation at each spike, per neuron, NULL = none */
@@ -122,6 +123,7 @@ struct rv_neuron_model {
     const rv_state_variable *state;
     int num_state;
     int num_coeffs;
+    int num_crossing;  /* numbers of a spike that EventProp's sweep back needs; the first is I - V (I: sum of in_syn) */
     bool is_input;     /* driven by data instead of connections */
     bool takes_values; /* is_input: by numbers, which its kernels turn into spikes; else its spikes are the data, on the
                           tape before the example starts, and it has neither state nor kernels */
@@ -148,10 +150,11 @@ struct rv_neuron_model {
     /* What EventProp does approximately with these parameters, one line, or NULL. OPTIONAL. */
     const char *(*eventprop_warning)(const float *const *param, size_t n);
 
-    /* e-prop: arrays of state of its sweep back; whether traces have an epsilon_a; what of these parameters the rule
-     * does not cover, and what it does not take into account, a line each, or NULL. */
-    int num_eprop_state;
+    /* Its threshold adapts: EventProp has a LambdaA, e-prop's traces an epsilon_a. */
     bool adapts;
+    /* e-prop: arrays of state of its sweep back; what of these parameters the rule does not cover, and what it does not
+     * take into account, a line each, or NULL. */
+    int num_eprop_state;
     const char *(*eprop_error)(const float *const *param, size_t n);
     const char *(*eprop_warning)(const float *const *param, size_t n);
 };

@@ -19,6 +19,15 @@ RV_INLINE rv_vec rv_isyn(const rv_neuron_step *s, size_t j, bool one_group)
     return i;
 }
 
+/* I of one neuron, as it was not scaled for a step: what V goes towards */
+RV_INLINE float rv_current(const rv_neuron_step *s, size_t j)
+{
+    float i = 0;
+    for (size_t g = 0; g < s->num_groups; g++)
+        i += s->in_syn[g][j];
+    return i;
+}
+
 /* One register of neurons from j on: a bit for each that fires. `variant` and `one_group` are constants where the walk
  * is inlined. */
 typedef uint32_t (*rv_register_fn)(const rv_neuron_step *s, size_t j, int variant, bool one_group);

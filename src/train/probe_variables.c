@@ -56,7 +56,9 @@ static bool find_adjoint(const rv_run *run, const rv_plan_population *p, const c
     if (!run->engine->learn || !p->adjoint)
         return false;
     if (!strcmp(name, "LambdaV"))
-        *tap = (rv_tap){.kind = RV_TAP_LAMBDA_V, .offset = p->lambda_v};
+        *tap = (rv_tap){.kind = RV_TAP_ADJOINT, .offset = p->lambda_v};
+    else if (p->model->adapts && !strcmp(name, "LambdaA"))
+        *tap = (rv_tap){.kind = RV_TAP_ADJOINT, .offset = p->lambda_a};
     else if (is_of_group(p, name, "LambdaI", &group))
         *tap = (rv_tap){.kind = RV_TAP_LAMBDA_I, .offset = p->groups[group].history};
     else
@@ -112,7 +114,7 @@ static int fail_unknown(rv_run *run, const rv_plan_population *p, const char *na
     if (p->readout)
         append(known, sizeof known, "Softmax");
     if (run->engine->learn && p->adjoint)
-        append(known, sizeof known, "LambdaV, LambdaI");
+        append(known, sizeof known, p->model->adapts ? "LambdaV, LambdaA, LambdaI" : "LambdaV, LambdaI");
     if (run->model->compiler == RV_COMPILER_EPROP && !p->model->is_input && !p->readout)
         append(known, sizeof known, "E, Psi, FAvg (when learning)");
     return rv_fail(run->context, RV_ERR_NAME, "population '%s' has no variable '%s', expected one of: %s",

@@ -77,9 +77,14 @@ class Adjoint:
         self.name, self.trace = name, trace
         self.tau_mem = np.broadcast_to(case.value(p["tau_mem"]), n).astype(float)
         self.alpha = np.exp(-case.dt / self.tau_mem)
-        self.fires = p["type"] == "LeakyIntegrateFire"
+        self.fires = "v_thresh" in p
+        self.adapts = p["type"] == "AdaptiveLeakyIntegrateFire"
         if self.fires:
             self.step_height = case.value(p["v_thresh"]) - case.value(p["v_reset"])
+        if self.adapts:
+            self.level, self.keep = case.value(p["beta"]), float(p["relative_reset"])
+            self.lift = self.level * self.tau_mem / case.value(p["tau_adapt"])
+            self.rho, self.lambda_a = np.exp(-case.dt / case.value(p["tau_adapt"])), np.zeros(n)
         self.drive, self.silent = np.zeros((case.T, n)), np.zeros(n)
         self.lambda_v, self.lambda_i, self.beta, self.c = np.zeros((case.T + 1, n)), {}, {}, {}
         for tau in {c["synapse"]["tau"] for c in case.connections if c["target"] == name}:
@@ -154,6 +159,13 @@ class Adjoint:
 
     def jump(self, t, back, regularise):
         s = self.trace.spikes[t] > 0
-        slope = np.where(s, self.trace.i_minus_v[t], 1.0)
-        step = (self.step_height * self.lambda_v[t] + back) / slope - regularise
-        self.lambda_v[t] = np.where(s, self.lambda_v[t] + step, self.lambda_v[t])
+        slope, height = np.where(s, self.trace.i_minus_v[t], 1.0), self.step_height
+        if self.adapts:
+            a = self.trace.a[t]
+            self.lambda_a = self.rho * self.lambda_a
+            slope = np.where(s, slope + self.lift * a, 1.0)
+            height, back = height + (1 - self.keep) * (self.level - self.lift) * a, back - self.lambda_a
+        before = self.lambda_v[t] + (height * self.lambda_v[t] + back) / slope
+        if self.adapts:
+            self.lambda_a = np.where(s, self.lambda_a - self.lift * (before - self.keep * self.lambda_v[t]), self.lambda_a)
+        self.lambda_v[t] = np.where(s, before - regularise, self.lambda_v[t])

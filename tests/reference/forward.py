@@ -12,6 +12,7 @@ class Trace:
         self.spikes = np.zeros((T, n))
         self.v = np.zeros((T, n))           # after the step
         self.i_minus_v = np.full((T, n), np.inf)  # at the test of the threshold, I before its decay
+        self.a = np.zeros((T, n))           # at the test of the threshold
         self.psi = np.zeros((T, n))         # e-prop's pseudo-derivative of the spike by V
         self.margin = np.inf                # the least distance of V from the threshold where a spike was possible
 
@@ -80,7 +81,7 @@ class State:
         trace.margin = min(trace.margin, distance[ready].min(initial=np.inf))
         spikes = (self.v >= threshold) & ready
         trace.psi[t] = ready * 0.3 / self.v_thresh * np.maximum(0, 1 - distance / self.v_thresh)
-        trace.spikes[t], trace.i_minus_v[t] = spikes, before_decay - self.v
+        trace.spikes[t], trace.i_minus_v[t], trace.a[t] = spikes, before_decay - self.v, self.a
         reset = self.v - (self.v_thresh - self.v_reset) if self.neuron.get("relative_reset") else self.v_reset
         self.v = np.where(spikes, reset, self.v)
         self.a = self.a + spikes

@@ -61,6 +61,9 @@ EVENTPROP = {
     "max_var_recurrent": dict(readout="MaxVar", recurrent=True),
     "reset_level": dict(v_reset=-0.4, recurrent=True),
     "equal_taus": dict(equal_taus=True, recurrent=True),
+    "alif": dict(neuron="AdaptiveLeakyIntegrateFire", recurrent=True, v_reset=-0.3, start=True),
+    "alif_relative_reset": dict(neuron="AdaptiveLeakyIntegrateFire", recurrent=True, relative_reset=True, v_reset=0.1),
+    "alif_per_neuron": dict(neuron="AdaptiveLeakyIntegrateFire", per_neuron=True, deep=True, regularise=True, batch_size=2),
     "synapse_slower_than_membrane": dict(slow_synapse=True),
     "several_taus": dict(taus=True, recurrent=True, two_inputs=True, deep=True),
     "deep_and_skip": dict(deep=True, recurrent=True, readout="AvgVarExpWeight"),
@@ -187,7 +190,7 @@ class Draft:
         if adapts:
             neuron |= {"a": self.uniform(0, 1) if o.get("start") else 0.0, "beta": self.uniform(0.05, 0.3),
                        "tau_adapt": self.uniform(20, 200)}
-        elif leaks:
+        if leaks:
             neuron["scale_i"] = o.get("scale", True)
         if o.get("per_neuron") and not name.startswith("out"):
             ranges = {"v_thresh": (0.6, 1.3), "v_reset": (-0.2, 0.2), "tau_mem": (8, 25), "beta": (0.05, 0.3),

@@ -5,25 +5,27 @@
 #include <string.h>
 
 #define STEP 0.25 /* ms, of numerical integrals */
+#define SCAN 0.05 /* ms, in which a threshold that moves is met twice at no slope that counts */
 
-/* One neuron from a moment on, until something reaches it: V(t) = a exp(-t / tau_mem) + k exp(-t / tau_syn), or, with
- * one time constant, V(t) = (a + k t) exp(-t / tau). */
+/* One neuron from a moment on, until something reaches it: V(t) = bias + a exp(-t / tau_mem) + k exp(-t / tau_syn), or,
+ * with one time constant, V(t) = bias + (a + k t) exp(-t / tau). */
 typedef struct curve {
-    double a, k, tau_mem, tau_syn;
+    double bias, a, k, tau_mem, tau_syn;
 } curve;
 
 static curve curve_from(const event_neuron *neuron, double v, double i)
 {
-    const double mem = neuron->tau_mem, syn = neuron->tau_syn;
+    const double mem = neuron->tau_mem, syn = neuron->tau_syn, above = v - neuron->bias;
     const double k = mem == syn ? i / mem : i * syn / (syn - mem);
-    return (curve){.a = mem == syn ? v : v - k, .k = k, .tau_mem = mem, .tau_syn = syn};
+    return (curve){
+        .bias = neuron->bias, .a = mem == syn ? above : above - k, .k = k, .tau_mem = mem, .tau_syn = syn};
 }
 
 static double curve_at(const curve *c, double t)
 {
     if (c->tau_mem == c->tau_syn)
-        return (c->a + c->k * t) * exp(-t / c->tau_mem);
-    return c->a * exp(-t / c->tau_mem) + c->k * exp(-t / c->tau_syn);
+        return c->bias + (c->a + c->k * t) * exp(-t / c->tau_mem);
+    return c->bias + c->a * exp(-t / c->tau_mem) + c->k * exp(-t / c->tau_syn);
 }
 
 /* Where V' = 0, or -1: there is one such moment at most. */
@@ -35,16 +37,35 @@ static double curve_extremum(const curve *c)
     return ratio > 0 ? log(ratio) / (1 / c->tau_syn - 1 / c->tau_mem) : -1;
 }
 
-/* The first t in (0, end] with V(t) = level, starting below it; INFINITY if there is none. */
-static double curve_crossing(const curve *c, double level, double end)
+/* A neuron's threshold from a moment on: base + lift exp(-t / tau). */
+typedef struct threshold {
+    double base, lift, tau;
+} threshold;
+
+static bool is_below(const curve *c, const threshold *level, double t)
+{
+    return curve_at(c, t) < level->base + (level->lift != 0 ? level->lift * exp(-t / level->tau) : 0);
+}
+
+/* A time in (0, end] at which the threshold has been crossed once, starting below it; INFINITY if there is none. */
+static double crossed_by(const curve *c, const threshold *level, double end)
 {
     const double turn = curve_extremum(c);
-    double high = turn > 0 && turn < end && curve_at(c, turn) >= level ? turn : end, low = 0;
-    if (curve_at(c, high) < level)
-        return (double)INFINITY;
-    for (int i = 0; i < 100; i++) {
+    if (level->lift == 0 && turn > 0 && turn < end && !is_below(c, level, turn))
+        return turn;
+    for (double t = SCAN; level->lift != 0 && t < end; t += SCAN)
+        if (!is_below(c, level, t))
+            return t;
+    return is_below(c, level, end) ? (double)INFINITY : end;
+}
+
+/* The first t in (0, end] at which the threshold is reached; INFINITY if there is none. */
+static double curve_crossing(const curve *c, const threshold *level, double end)
+{
+    double high = crossed_by(c, level, end), low = 0;
+    for (int i = 0; !isinf(high) && i < 100; i++) {
         const double middle = 0.5 * (low + high);
-        if (curve_at(c, middle) < level)
+        if (is_below(c, level, middle))
             low = middle;
         else
             high = middle;
@@ -58,7 +79,8 @@ static double curve_integral(const curve *c, double h, double start, double scal
     const double mem = 1 / c->tau_mem + 1 / scale, syn = 1 / c->tau_syn + 1 / scale;
     const double second =
         c->tau_mem == c->tau_syn ? (1 - exp(-h * mem) * (1 + h * mem)) / (mem * mem) : -expm1(-h * syn) / syn;
-    return exp(-start / scale) * (c->a * -expm1(-h * mem) / mem + c->k * second);
+    const double weight = isinf(scale) ? h : -expm1(-h / scale) * scale;
+    return exp(-start / scale) * (c->bias * weight + c->a * -expm1(-h * mem) / mem + c->k * second);
 }
 
 static double curve_maximum(const curve *c, double h)
@@ -79,7 +101,8 @@ typedef struct solver {
     event_solution *solution;
     event_readout readout;
     double now;
-    double *v, *i, *spiked, *reached; /* (num_neurons) the latter two: when last */
+    double *v, *i, *a;                /* (num_neurons) */
+    double *spiked, *reached;         /* (num_neurons) when last */
     double *between;                  /* (num_neurons) scratch */
     arrival *pending;                 /* (num_pending of capacity), in no order */
     size_t num_pending, capacity;
@@ -169,6 +192,8 @@ static void advance(solver *s, double h)
             y[j] += curve_integral(&c, h, s->now, s->readout == EVENT_MEAN ? (double)INFINITY : duration) / duration;
         s->v[j] = curve_at(&c, h);
         s->i[j] *= exp(-h / c.tau_syn);
+        if (s->a[j] != 0)
+            s->a[j] *= exp(-h / s->network->neurons[j].tau_adapt);
     }
     s->now += h;
 }
@@ -178,9 +203,10 @@ static ptrdiff_t find_spike(const solver *s, double *h)
 {
     ptrdiff_t neuron = -1;
     for (size_t j = 0; j < s->network->num_neurons; j++) {
-        const double level = s->network->neurons[j].v_thresh;
-        const curve c = curve_from(&s->network->neurons[j], s->v[j], s->i[j]);
-        const double t = isinf(level) ? level : curve_crossing(&c, level, *h);
+        const event_neuron *const n = &s->network->neurons[j];
+        const threshold level = {n->v_thresh, n->beta * s->a[j], n->tau_adapt};
+        const curve c = curve_from(n, s->v[j], s->i[j]);
+        const double t = isinf(n->v_thresh) ? n->v_thresh : curve_crossing(&c, &level, *h);
         if (t <= *h) {
             *h = t;
             neuron = (ptrdiff_t)j;
@@ -192,11 +218,14 @@ static ptrdiff_t find_spike(const solver *s, double *h)
 static int spike(solver *s, size_t j)
 {
     event_solution *const out = s->solution;
+    const event_neuron *const n = &s->network->neurons[j];
+    const double fall = n->beta != 0 ? n->beta * s->a[j] * n->tau_mem / n->tau_adapt : 0;
     out->gap = fmin(out->gap, s->now - s->reached[j]);
-    out->slope = fmin(out->slope, s->i[j] - s->v[j]);
+    out->slope = fmin(out->slope, (s->i[j] + n->bias - s->v[j] + fall) / n->v_thresh);
     out->first[j] = fmin(out->first[j], s->now);
     out->counts[j]++;
-    s->v[j] = s->network->neurons[j].v_reset;
+    s->v[j] = n->relative_reset ? s->v[j] - (n->v_thresh - n->v_reset) : n->v_reset;
+    s->a[j] += n->beta != 0;
     s->spiked[j] = s->now;
     return send(s, s->network->num_inputs + j);
 }
@@ -210,7 +239,7 @@ static void rest(solver *s)
         out->y[j] = s->readout == EVENT_MAX ? -(double)INFINITY : 0;
         out->first[j] = (double)INFINITY;
         out->counts[j] = 0;
-        s->v[j] = s->i[j] = 0;
+        s->v[j] = s->i[j] = s->a[j] = 0;
         s->spiked[j] = s->reached[j] = -(double)INFINITY;
     }
 }
@@ -218,7 +247,7 @@ static void rest(solver *s)
 int event_solve(event_solution *solution, const event_network *network, event_readout readout)
 {
     const size_t n = network->num_neurons;
-    double *const state = calloc(5 * n + 1, sizeof *state);
+    double *const state = calloc(6 * n + 1, sizeof *state);
     solver s = {.network = network, .solution = solution, .readout = readout, .v = state};
     size_t next = 0;
     int error = state ? 0 : -1;
@@ -226,6 +255,7 @@ int event_solve(event_solution *solution, const event_network *network, event_re
     s.spiked = state + 2 * n;
     s.reached = state + 3 * n;
     s.between = state + 4 * n;
+    s.a = state + 5 * n;
     if (!error)
         rest(&s);
     while (!error && s.now < network->duration) {

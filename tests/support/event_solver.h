@@ -1,11 +1,13 @@
 /* Spiking networks without timesteps: every spike at its exact time, in double.
  *
- * tau_mem V' = I - V,  tau_syn I' = -I,  a spike adds its weight to the target's I when its delay is over; a neuron
- * spikes where V reaches v_thresh and is set to v_reset. This is what the engine's steps approximate as dt -> 0, solved
- * by other means: closed forms between events, bisection for the crossings. Small networks only. */
+ * tau_mem V' = I + bias - V,  tau_syn I' = -I,  a spike adds its weight to the target's I when its delay is over; a
+ * neuron spikes where V reaches v_thresh and is set to v_reset. With an adaptation, tau_adapt A' = -A, the threshold is
+ * v_thresh + beta A, and a spike adds 1 to A. This is what the engine's steps approximate as dt -> 0, solved by other
+ * means: closed forms between events, bisection for the crossings. Small networks only. */
 #ifndef SUPPORT_EVENT_SOLVER_H
 #define SUPPORT_EVENT_SOLVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +15,9 @@ typedef struct event_neuron {
     double tau_mem, tau_syn; /* ms; may be equal */
     double v_thresh;         /* INFINITY: never spikes */
     double v_reset;
+    bool relative_reset;    /* a spike subtracts v_thresh - v_reset instead */
+    double bias;            /* a constant current */
+    double beta, tau_adapt; /* beta 0: the threshold stays; tau_adapt in ms */
 } event_neuron;
 
 typedef struct event_synapse {
@@ -47,7 +52,7 @@ typedef struct event_solution {
     double *first;  /* ms, its first spike; INFINITY if there is none */
     size_t *counts; /* its spikes */
     double gap;     /* ms, the shortest time between a spike of a neuron and something else that reaches it */
-    double slope;   /* the smallest I - V at a spike */
+    double slope;   /* the smallest tau_mem (V - threshold)' / v_thresh at a spike */
     double mean;    /* of the network's density */
 } event_solution;
 
