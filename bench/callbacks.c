@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "workload.h"
+#include "model.h"
 
 #define PAIRS 21
 

@@ -91,10 +91,10 @@ static int scale_weights(const subject *s, const bench_workload *w, double facto
 {
     int code = 0;
     for (int i = 0; i < BENCH_CONNECTIONS && code >= 0; i++) {
-        const size_t size = bench_num_sources(w, i) * bench_num_targets(w, i);
+        const size_t size = w->links[i].num;
         float *const weights = malloc((size + 1) * sizeof *weights);
         for (size_t k = 0; weights && k < size; k++)
-            weights[k] = (float)((double)w->weights[i][k] * factor);
+            weights[k] = (float)((double)w->links[i].weights[k] * factor);
         code = weights ? rv_variable_set(s->model.compiled,
                                          (rv_variable){.connection = s->model.connections[i], .name = "g"}, weights,
                                          size)

@@ -1,23 +1,30 @@
 /* ranvier-bench [--only NAME] [--json FILE]: measures fixed workloads, and what callbacks cost.
  *
  * Time per example, synaptic events per second, and their share of the ceiling that is measured in the same run
- * (ceiling.c). Events are spikes x targets: a row add forward, a row add back for the gradient, and a row's dot product
- * back for hidden spikes. `eprop` holds e-prop against EventProp. */
+ * (ceiling.c). Events are synapses that spikes meet: a row add forward, a row add back for the gradient, and a row's
+ * dot product back for hidden spikes. `delays` adds the same network with one delay for all synapses, and with none;
+ * `eprop` holds e-prop against EventProp. */
 #include <stdio.h>
 #include <string.h>
 
 #include "callbacks.h"
 #include "report.h"
 
-static int measure_phases(json_t *results, const bench_workload *workload, rv_context *context);
-
 static const struct {
     const char *name;
     int (*make)(bench_workload *out, rv_context *context);
     int (*measure)(json_t *results, const bench_workload *workload, rv_context *context);
-} workloads[] = {{"mnist", bench_make_mnist, measure_phases},
-                 {"shd256", bench_make_shd256, measure_phases},
-                 {"eprop", bench_make_shd256, bench_eprop}};
+} workloads[] = {
+    {"mnist", bench_make_mnist, bench_phases},
+    {"shd256", bench_make_shd256, bench_phases},
+    {"shd1024", bench_make_shd1024, bench_phases},
+    {"yinyang", bench_make_yinyang, bench_phases},
+    {"conv", bench_make_conv, bench_phases},
+    {"delays", bench_make_delays, bench_delays},
+    {"sparse", bench_make_sparse, bench_phases},
+    {"inference1", bench_make_inference1, bench_phases},
+    {"eprop", bench_make_shd256, bench_eprop},
+};
 
 #define NUM_WORKLOADS (sizeof workloads / sizeof *workloads)
 
@@ -28,20 +35,6 @@ static int usage(FILE *to)
         fprintf(to, " %s", workloads[i].name);
     fprintf(to, " callbacks\n");
     return to == stderr ? 2 : 0;
-}
-
-/* Inference and EventProp. */
-static int measure_phases(json_t *results, const bench_workload *workload, rv_context *context)
-{
-    bench_figures figures;
-    bench_ceiling ceiling = {0};
-    int code = bench_ceiling_create(&ceiling, workload, context);
-    if (code >= 0)
-        code = bench_measure(&figures, workload, &ceiling, context);
-    if (code >= 0)
-        bench_report(results, workload, &figures, &ceiling);
-    bench_ceiling_free(&ceiling);
-    return code;
 }
 
 /* --once train spikes: for a tool that counts instructions */

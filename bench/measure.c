@@ -1,9 +1,10 @@
 #include "measure.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "report.h"
 
 #define START_UPS 5
 
@@ -53,10 +54,16 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double median(double *x)
+{
+    qsort(x, BENCH_REPETITIONS, sizeof *x, ascending);
+    return (x[BENCH_REPETITIONS / 2 - 1] + x[BENCH_REPETITIONS / 2]) / 2;
+}
+
 static bench_time summarise(double *seconds)
 {
-    qsort(seconds, BENCH_REPETITIONS, sizeof *seconds, ascending);
-    return (bench_time){.best = seconds[0], .median = seconds[BENCH_REPETITIONS / 2]};
+    const double middle = median(seconds);
+    return (bench_time){.best = seconds[0], .median = middle};
 }
 
 /* ---- start-up --------------------------------------------------------------------------------------------------- */
@@ -111,46 +118,120 @@ static int measure_memory(bench_figures *out, const way *w, const bench_workload
     return code;
 }
 
+/* One thread and two of inference, then of training. */
+enum { NUM_WAYS = 2 * BENCH_THREADS };
+
+typedef struct repetitions {
+    way ways[NUM_WAYS];
+    double forward_floor[BENCH_REPETITIONS], training_floor[BENCH_REPETITIONS];
+} repetitions;
+
 /* All repetitions of all ways, after one that warms up. */
-static int repeat(way *ways, size_t num, double *row_adds, const bench_workload *workload,
-                  const bench_ceiling *ceiling, rv_context *context)
+static int repeat(repetitions *all, const bench_workload *workload, const bench_ceiling *ceiling, rv_context *context)
 {
     /* interleaved, so that a busy moment of the machine falls on all of them */
     for (int r = -1; r < BENCH_REPETITIONS; r++) {
-        for (size_t i = 0; i < num; i++) {
+        for (size_t i = 0; i < NUM_WAYS; i++) {
             double seconds = 0;
-            const int code = time_once(&seconds, &ways[i], workload);
+            const int code = time_once(&seconds, &all->ways[i], workload);
             if (code < 0)
-                return rv_error_set(context, code, rv_last_error(ways[i].model.context));
+                return rv_error_set(context, code, rv_last_error(all->ways[i].model.context));
             if (r >= 0)
-                ways[i].seconds[r] = seconds;
+                all->ways[i].seconds[r] = seconds;
         }
-        const double seconds = bench_ceiling_run(ceiling);
-        if (r >= 0)
-            row_adds[r] = seconds;
+        const bench_floor least = bench_ceiling_run(ceiling);
+        if (r >= 0) {
+            all->forward_floor[r] = least.forward;
+            all->training_floor[r] = least.training;
+        }
     }
     return 0;
+}
+
+static bench_phase phase_of(way *ways, double *least, double events)
+{
+    double ratio[BENCH_REPETITIONS];
+    bench_phase out = {.events = events, .ceiling = summarise(least)};
+    for (int r = 0; r < BENCH_REPETITIONS; r++)
+        ratio[r] = ways[0].seconds[r] / ways[1].seconds[r];
+    out.scaling = median(ratio);
+    for (int t = 0; t < BENCH_THREADS; t++)
+        out.time[t] = summarise(ways[t].seconds);
+    return out;
 }
 
 int bench_measure(bench_figures *out, const bench_workload *workload, const bench_ceiling *ceiling,
                   rv_context *context)
 {
-    way ways[] = {{.threads = 1}, {.threads = 2}, {.threads = 1, .learns = true}, {.threads = 2, .learns = true}};
-    const size_t num = sizeof ways / sizeof *ways;
-    double row_adds[BENCH_REPETITIONS] = {0};
+    repetitions all = {0};
+    const double forward = ceiling->events[BENCH_PLAIN] + ceiling->events[BENCH_DELAYED];
+    const double back = ceiling->events_back[BENCH_PLAIN] + ceiling->events_back[BENCH_DELAYED];
     int code = 0;
     *out = (bench_figures){0};
-    for (size_t i = 0; i < num && code >= 0; i++)
-        code = bench_model_create(&ways[i].model, workload, ways[i].threads,
-                                  ways[i].learns ? BENCH_EVENTPROP : BENCH_INFERENCE, context);
-    if (code >= 0)
-        code = repeat(ways, num, row_adds, workload, ceiling, context);
-    if (code >= 0)
-        code = measure_memory(out, &ways[2], workload);
-    out->row_adds = summarise(row_adds);
-    for (size_t i = 0; i < num; i++) {
-        (ways[i].learns ? out->training : out->inference)[ways[i].threads - 1] = summarise(ways[i].seconds);
-        bench_model_free(&ways[i].model);
+    for (int i = 0; i < NUM_WAYS && code >= 0; i++) {
+        way *const w = &all.ways[i];
+        w->threads = i % BENCH_THREADS + 1;
+        w->learns = i >= BENCH_THREADS;
+        code = bench_model_create(&w->model, workload, w->threads, w->learns ? BENCH_EVENTPROP : BENCH_INFERENCE,
+                                  context);
     }
+    if (code >= 0)
+        code = repeat(&all, workload, ceiling, context);
+    if (code >= 0)
+        code = measure_memory(out, &all.ways[BENCH_THREADS], workload);
+    if (code >= 0) {
+        out->inference = phase_of(all.ways, all.forward_floor, forward);
+        out->training = phase_of(all.ways + BENCH_THREADS, all.training_floor, forward + back);
+    }
+    for (int i = 0; i < NUM_WAYS; i++)
+        bench_model_free(&all.ways[i].model);
     return code < 0 ? code : measure_start_up(out, workload, context);
+}
+
+static int measure_and_report(bench_figures *figures, json_t *results, const bench_workload *workload,
+                              rv_context *context)
+{
+    bench_ceiling ceiling;
+    int code = bench_ceiling_create(&ceiling, workload, context);
+    if (code >= 0)
+        code = bench_measure(figures, workload, &ceiling, context);
+    if (code >= 0)
+        bench_report(results, workload, figures, &ceiling);
+    bench_ceiling_free(&ceiling);
+    return code;
+}
+
+int bench_phases(json_t *results, const bench_workload *workload, rv_context *context)
+{
+    bench_figures figures;
+    return measure_and_report(&figures, results, workload, context);
+}
+
+static int measure_made(bench_figures *figures, json_t *results, int (*make)(bench_workload *out, rv_context *context),
+                        rv_context *context)
+{
+    bench_workload workload = {0};
+    int code = make(&workload, context);
+    if (code >= 0)
+        code = measure_and_report(figures, results, &workload, context);
+    bench_workload_free(&workload);
+    return code;
+}
+
+int bench_delays(json_t *results, const bench_workload *workload, rv_context *context)
+{
+    bench_figures own, same, none;
+    int code = measure_and_report(&own, results, workload, context);
+    if (code >= 0)
+        code = measure_made(&same, results, bench_make_delays_same, context);
+    if (code >= 0)
+        code = measure_made(&none, results, bench_make_delays_none, context);
+    if (code < 0)
+        return code;
+    const double inference = same.inference.time[0].best / none.inference.time[0].best;
+    const double training = same.training.time[0].best / none.training.time[0].best;
+    printf("delays: one delay for all by none: inference %.2f, training %.2f\n\n", inference, training);
+    bench_add(results, workload->name, "inference time, one delay for all by none", "1", inference);
+    bench_add(results, workload->name, "training time, one delay for all by none", "1", training);
+    return 0;
 }

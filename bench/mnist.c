@@ -1,5 +1,6 @@
-/* 784-128-10 over 20 steps: MNIST as latencies from 2 to 18 ms, batches of 32, the initial weights of mlGeNN's example.
- * The images are those of RV_SHARED or ../shared; without them, as many random ones with as many spikes. */
+/* MNIST as latencies from 2 to 18 ms, 20 steps, batches of 32: `mnist` is 784-128-10 with the initial weights of mlGeNN's
+ * example, `conv` has 16 filters of 5 x 5 instead of the dense layer. The images are those of RV_SHARED or ../shared;
+ * without them, as many random ones with as many spikes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,11 @@
 #define CLASSES 10
 #define EXAMPLES 60000
 #define TIMED 2048
+#define FILTERS 16
+#define KERNEL 5
+#define STRIDE 2
+#define CONV_SIDE ((SIDE - KERNEL) / STRIDE + 1)
+#define CONV_SPIKES 1 /* of a hidden neuron */
 
 static bool find_images(char images[512], char labels[512])
 {
@@ -50,14 +56,14 @@ static int make_images(rv_dataset *out)
     return 0;
 }
 
-static int take_first(bench_workload *out, rv_context *context)
+static int take_first(bench_workload *out, size_t timed, rv_context *context)
 {
     const size_t most = rv_spikes_max_count(out->all) + 1;
     double *const times = malloc(most * sizeof *times);
     int32_t *const ids = malloc(most * sizeof *ids);
-    out->labels = malloc(TIMED * sizeof *out->labels);
+    out->labels = malloc(timed * sizeof *out->labels);
     int code = times && ids && out->labels ? rv_spikes_create(&out->spikes, context, INPUTS) : RV_ERR_MEMORY;
-    for (size_t e = 0; e < TIMED && code >= 0; e++) {
+    for (size_t e = 0; e < timed && code >= 0; e++) {
         code = rv_spikes_get(out->all, e, times, ids);
         if (code >= 0)
             code = rv_spikes_append(out->spikes, times, ids, rv_spikes_count(out->all, e));
@@ -68,19 +74,12 @@ static int take_first(bench_workload *out, rv_context *context)
     return code;
 }
 
-int bench_make_mnist(bench_workload *out, rv_context *context)
+static int make_data(bench_workload *out, size_t timed, rv_context *context)
 {
     char images[512], labels[512];
     rv_dataset data = {0};
-    uint64_t random = 2;
     const bool real = find_images(images, labels);
-    *out = (bench_workload){.name = "mnist",
-                            .data = real ? "MNIST" : "synthetic images, MNIST was not found",
-                            .inputs = INPUTS,
-                            .hidden = 128,
-                            .outputs = CLASSES,
-                            .timesteps = 20,
-                            .batch_size = 32};
+    out->data = real ? "MNIST" : "synthetic images, MNIST was not found";
     int code = real ? rv_read_idx(&data, context, images, labels) : make_images(&data);
     if (code >= 0 && (data.num_examples < TIMED || data.num_inputs != INPUTS || data.num_classes > CLASSES))
         code = rv_error_set(context, RV_ERR_DATA, "the MNIST files hold something else");
@@ -91,10 +90,40 @@ int bench_make_mnist(bench_workload *out, rv_context *context)
         out->all_labels = data.labels;
         data.spikes = NULL;
         data.labels = NULL;
-        code = take_first(out, context);
+        code = take_first(out, timed, context);
     }
     rv_dataset_clear(&data);
-    out->weights[BENCH_IN_HID] = bench_normal(&random, INPUTS * out->hidden, 0.078, 0.045);
-    out->weights[BENCH_HID_OUT] = bench_normal(&random, out->hidden * CLASSES, 0.2, 0.37);
-    return code >= 0 && (!out->weights[BENCH_IN_HID] || !out->weights[BENCH_HID_OUT]) ? RV_ERR_MEMORY : code;
+    return code;
+}
+
+int bench_make_mnist(bench_workload *out, rv_context *context)
+{
+    uint64_t random = 2;
+    *out = (bench_workload){
+        .name = "mnist", .inputs = INPUTS, .hidden = 128, .outputs = CLASSES, .timesteps = 20, .batch_size = 32};
+    int code = make_data(out, TIMED, context);
+    if (code >= 0)
+        code = bench_connect(out, BENCH_IN_HID, &random, 1, 0.078, 0.045);
+    if (code >= 0)
+        code = bench_connect(out, BENCH_HID_OUT, &random, 1, 0.2, 0.37);
+    return code;
+}
+
+int bench_make_conv(bench_workload *out, rv_context *context)
+{
+    uint64_t random = 6;
+    *out = (bench_workload){.name = "conv",
+                            .inputs = INPUTS,
+                            .side = SIDE,
+                            .hidden = CONV_SIDE * CONV_SIDE * FILTERS,
+                            .outputs = CLASSES,
+                            .timesteps = 20,
+                            .batch_size = 32};
+    bench_link *const link = &out->links[BENCH_IN_HID];
+    *link = (bench_link){.num = KERNEL * KERNEL * FILTERS, .filters = FILTERS, .kernel = KERNEL, .stride = STRIDE};
+    link->weights = bench_normal(&random, link->num, 0.3, 0.3);
+    int code = link->weights ? make_data(out, TIMED / 8, context) : RV_ERR_MEMORY;
+    if (code >= 0)
+        code = bench_connect(out, BENCH_HID_OUT, &random, 1, 0.01, 0.02);
+    return code >= 0 ? bench_settle(out, CONV_SPIKES, context) : code;
 }
