@@ -19,7 +19,8 @@ class NDArray(c.Structure):
 class Dataset(c.Structure):
     _fields_ = [("num_examples", c.c_size_t), ("shape", c.c_size_t * MAX_DIMS), ("num_inputs", c.c_size_t),
                 ("values", c.POINTER(c.c_float)), ("spikes", c.c_void_p), ("labels", c.POINTER(c.c_int32)),
-                ("num_classes", c.c_int32)]
+                ("num_classes", c.c_int32), ("targets", c.POINTER(c.c_float)), ("num_target_steps", c.c_size_t),
+                ("num_targets", c.c_size_t)]
 
 
 class Shd(c.Structure):

@@ -628,6 +628,50 @@ def mistakes_in_options_of_eprop_are_told_with_their_line(folder):
         check(message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr)
 
 
+def example(name):
+    with open(os.path.join(ROOT, "examples", name), encoding="utf-8") as file:
+        return file.read()
+
+
+@case
+def the_pattern_is_generated_by_both_rules(folder):
+    """Targets for every step come with the data, and say how many steps there are."""
+    for name in ("pattern_generation.yaml", "pattern_generation_eventprop.yaml"):
+        text = example(name).replace("hidden:\n      shape: 256", "hidden:\n      shape: 64")
+        out = os.path.join(folder, name)
+        result = run("train", write(folder, text), "-q", "-o", out, "--epochs", "150")
+        check_status(result, 0)
+        error = float(re.search(r"test mean_square_error: (.*)", result.stdout).group(1))
+        check(error < 0.25, f"{name}: mean square error {error}, 0.5 without learning, expected less than 0.25")
+        check(b"example_timesteps: 1000" in read(out, "experiment.yaml"), read(out, "experiment.yaml"))
+
+
+@case
+def adaptive_neurons_recall_and_plain_ones_do_not(folder):
+    text = example("store_recall.yaml").replace("num_examples: 1000", "num_examples: 200")
+    accuracy = {}
+    for beta in ("0.2", "0"):
+        result = run("train", write(folder, text), "-q", "-o", os.path.join(folder, beta), "--set",
+                     f"network.populations.hidden.neuron.beta={beta}", "--set", "compiler.optimiser.alpha=0.01")
+        check_status(result, 0)
+        accuracy[beta] = float(re.search(r"test accuracy: (.*)", result.stdout).group(1))
+    check(accuracy["0.2"] > 0.9 and accuracy["0"] < 0.65, accuracy)
+
+
+@case
+def targets_that_do_not_fit_are_told_with_their_line(folder):
+    text = example("pattern_generation.yaml")
+    for old, new, message in (
+            ("train: {type: pattern_generation}", "train: {type: pattern_generation, num_outputs: 2}",
+             "data.train: there are targets for 2 neurons, but population 'output' has 3"),
+            ("loss: mean_square_error, ", "", "labels are required by"),
+            ("dt: 1 # ms", "dt: 1\n  example_timesteps: 900", "has 3000 targets, expected 1 (examples) x 3 (neurons)")):
+        check(old in text, old)
+        result = run("train", write(folder, text.replace(old, new, 1)), "-q", "-o", os.path.join(folder, "run"))
+        check_status(result, 1)
+        check(message in result.stderr and len(result.stderr.splitlines()) == 1, message, result.stderr)
+
+
 LEARNING = EXPERIMENT.replace("  optimiser: {type: adam, alpha: 0.01}\n", """\
   optimiser: {type: adamw, alpha: 0.01, clamp_max: 2}
   connection_optimisers: {Conn_hidden_output: {type: sgd, alpha: 0.5, momentum: 0.9}}

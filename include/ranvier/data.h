@@ -54,6 +54,9 @@ typedef struct rv_dataset {
     rv_spikes *spikes;         /* or NULL where the data are values that are not encoded */
     int32_t *labels;           /* (num_examples), or NULL; from malloc */
     int32_t num_classes;       /* largest label + 1; truncating keeps it */
+    float *targets;            /* (num_examples, num_target_steps, num_targets) of a regression, or NULL; from malloc */
+    size_t num_target_steps;   /* timesteps that have targets; 1: they are for the whole example */
+    size_t num_targets;        /* output neurons that have targets */
 } rv_dataset;
 
 /* Frees the contents and zeroes the struct. A zeroed struct is legal. */
@@ -118,6 +121,34 @@ typedef struct rv_yin_yang {
     double r_big;   /* radius of the disc, > 0, <= 0.5; default 0.5 */
 } rv_yin_yang;
 RV_API int rv_generate_yin_yang(rv_dataset *out, rv_context *context, const rv_yin_yang *desc);
+
+/* Pattern generation (Bellec et al. 2020): the inputs are a clock, num_groups groups of them that spike one after the
+ * other, every `interval`, each for its part of the duration; outputs are to follow sinusoids: target k = 0, 1, ... is
+ * sin(2 pi (k + 1) t / T) in timestep t of T = duration / dt. All examples are the same. */
+typedef struct rv_pattern_generation {
+    size_t num_examples; /* >= 1; default 1 */
+    size_t num_inputs;   /* >= num_groups; default 20 */
+    size_t num_groups;   /* >= 1; default 5 */
+    size_t num_outputs;  /* >= 1; default 3 */
+    double duration;     /* ms of an example, > 0; default 1000 */
+    double interval;     /* ms between spikes of a neuron of the group at work, > 0; default 10 */
+    double dt;           /* ms, > 0: the timestep that targets are for; default 1 */
+} rv_pattern_generation;
+RV_API int rv_generate_pattern_generation(rv_dataset *out, rv_context *context, const rv_pattern_generation *desc);
+
+/* Delayed recall (the store-recall task of Bellec et al. 2018, with one value): the label, 0 or 1, is shown for `cue` ms,
+ * then nothing for `delay` ms, then for `cue` ms the command to recall it. A quarter each of the inputs spikes, as
+ * Poisson trains, while 0 is shown, while 1 is shown, as either is (the command to store it), and at recall. */
+typedef struct rv_store_recall {
+    size_t num_examples; /* >= 1; required */
+    uint64_t seed;       /* makes a split, as rv_yin_yang's; default 0 */
+    size_t num_inputs;   /* a multiple of 4; default 40 */
+    double cue;          /* ms, > 0; default 100 */
+    double delay;        /* ms, > 0; default 1000 */
+    double rate;         /* Hz of an input that is at work, > 0; default 100 */
+    double dt;           /* ms, > 0: spikes are at multiples of it; default 1 */
+} rv_store_recall;
+RV_API int rv_generate_store_recall(rv_dataset *out, rv_context *context, const rv_store_recall *desc);
 
 /* ---- readers ------------------------------------------------------------------------------------------------ */
 

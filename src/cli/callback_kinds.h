@@ -7,7 +7,7 @@
 
 /* What the keys of any callback are read into. */
 typedef struct callback_entry {
-    const char *key, *population, *var, *genn_var, *param_name, *monitor, *path, *folder;
+    const char *key, *population, *var, *genn_var, *param_name, *optimiser, *monitor, *path, *folder;
     const char *commands[6]; /* of a LambdaCallback, by event */
     size_t epoch_interval, batch_interval, resumable, keep, patience, start_from_epoch, every, length, warm_up, cooldown;
     double interval, min_delta, baseline, factor, from, to, min_lr;
@@ -43,8 +43,8 @@ CALLBACK_KIND(csv_logger, 2);
 CALLBACK_KIND(tensor_board, 2);
 CALLBACK_KIND(timer, 1);
 CALLBACK_KIND(early_stopping, 7);
-CALLBACK_KIND(param_schedule, 2);
-CALLBACK_KIND(learning_rate_schedule, 9);
+CALLBACK_KIND(param_schedule, 3);
+CALLBACK_KIND(learning_rate_schedule, 10);
 CALLBACK_KIND(reduce_lr_on_plateau, 8);
 extern const key activity_keys[1];
 CALLBACK_KIND(lambda_callback, 6);

@@ -41,11 +41,13 @@ int make_early_stopping(callback_scope *scope, const callback_entry *entry)
 const key param_schedule_keys[] = {
     {"param_name", KEY_TEXT, FIELD(param_name), .required = true, .help = "parameter of the optimiser, as alpha"},
     {"schedule", KEY_NODE, FIELD(schedule), .required = true, .help = "table of type and parameters"},
+    {"optimiser", KEY_TEXT, FIELD(optimiser),
+     .help = "optimiser, delay_optimiser, bias_optimiser, or the connection whose own it is; default: all"},
 };
 
 int make_param_schedule(callback_scope *scope, const callback_entry *entry)
 {
-    rv_optimiser_param_schedule_desc desc = {.param_name = entry->param_name};
+    rv_optimiser_param_schedule_desc desc = {.param_name = entry->param_name, .optimiser = entry->optimiser};
     const int status = schedule_read(entry->schedule, &scope->list->store, &desc.func, &desc.user);
     if (!status)
         callback_list_add(scope->list, rv_optimiser_param_schedule(desc));
@@ -54,6 +56,8 @@ int make_param_schedule(callback_scope *scope, const callback_entry *entry)
 
 const key learning_rate_schedule_keys[] = {
     {"param_name", KEY_TEXT, FIELD(param_name), .standard = "alpha", .help = "parameter of the optimiser"},
+    {"optimiser", KEY_TEXT, FIELD(optimiser), .standard = "optimiser",
+     .help = "or delay_optimiser, bias_optimiser, or the connection whose own it is"},
     {"decay", KEY_CHOICE, FIELD(decay), .standard = "constant", .choices = decays,
      .help = "constant, step (needs factor, every), exponential (factor), linear or cosine (to, length)"},
     {"from", KEY_NUMBER, FIELD(from), .positive = true, .help = "first value; default: that of the optimiser"},
@@ -70,6 +74,7 @@ int make_learning_rate_schedule(callback_scope *scope, const callback_entry *ent
 {
     callback_list_add(scope->list, rv_learning_rate_schedule((rv_learning_rate_schedule_desc){
                                        .param_name = entry->param_name,
+                                       .optimiser = entry->optimiser,
                                        .decay = (rv_decay)entry->decay,
                                        .from = entry->from,
                                        .to = entry->to,

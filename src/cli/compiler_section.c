@@ -29,7 +29,8 @@ typedef struct named_parts {
 
 const key compiler_keys[] = {
     {"example_timesteps", KEY_NODE, offsetof(compiler_table, example_timesteps), .standard = "auto",
-     .help = "steps of one example; auto: the data's latest spike, rounded up to steps, and one more"},
+     .help = "steps of one example; auto: the data's latest spike, rounded up to steps, and one more; or as many as "
+             "there are targets"},
     {"dt", KEY_NUMBER, DESC(dt), .positive = true, .standard = "1", .help = "ms; length of a step"},
     {"batch_size", KEY_COUNT, DESC(batch_size), .standard = "1", .min = 1,
      .help = "examples whose gradients make one step of the optimiser"},
@@ -194,7 +195,7 @@ int compiler_section_read(compiler_section *out, node *where, rv_context *contex
     return status ? status : read_optimisers(out, &table, context);
 }
 
-int compiler_section_settle(compiler_section *section, double latest_time)
+int compiler_section_settle(compiler_section *section, double latest_time, size_t target_steps)
 {
     if (!section->auto_steps)
         return STATUS_OK;
@@ -202,7 +203,7 @@ int compiler_section_settle(compiler_section *section, double latest_time)
         return fault_at(node_find(section->where, "example_timesteps"),
                         "compiler.example_timesteps must be given: the data are values, which have no latest spike");
     const node *dt = node_find(section->where, "dt");
-    const double steps = ceil(latest_time / section->desc.dt) + 1;
+    const double steps = target_steps ? (double)target_steps : ceil(latest_time / section->desc.dt) + 1;
     if (!(section->desc.dt > 0) || !(steps < 1e9))
         return fault_at(dt, "compiler.dt must be > 0 ms and fit the data, whose latest spike is at %g ms, got %s",
                         latest_time, dt->text);

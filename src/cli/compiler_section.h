@@ -26,8 +26,9 @@ const variant *compiler_at(size_t index);
 /* The defaults of models that go with the section's compiler, for the network that is read before the rest. */
 int compiler_section_defaults(node *where, rv_defaults *out);
 int compiler_section_read(compiler_section *out, node *where, rv_context *context);
-/* Settles `example_timesteps: auto` from the latest spike of the data (ms), in the tree too; < 0: they have no spikes. */
-int compiler_section_settle(compiler_section *section, double latest_time);
+/* Settles `example_timesteps: auto` in the tree too: as many as there are targets for, 0 = there are none, or up to the
+ * latest spike of the data (ms), < 0 = they have no spikes. */
+int compiler_section_settle(compiler_section *section, double latest_time, size_t target_steps);
 /* Compiles for training, or for inference if `learn` is false; e-prop's outputs are read out as it learnt them, so it
  * compiles in either case. */
 int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,

@@ -104,7 +104,7 @@ static int load_set(data_section *section, set_id id, rv_context *context)
     char path[NODE_PATH_SIZE];
     if (set->content.num_examples == 0)
         return fault_at(set->where, "%s has no examples", node_path(set->where, path));
-    if (!set->content.labels)
+    if (!set->content.labels && !set->content.targets)
         return fault_at(set->where, "%s has no labels", node_path(set->where, path));
     return encode_set(section, set, context);
 }
@@ -128,6 +128,15 @@ void data_section_clear(data_section *section)
     }
     free(section->root);
     memset(section, 0, sizeof *section);
+}
+
+size_t data_section_target_steps(const data_section *section)
+{
+    size_t steps = 0;
+    for (set_id id = 0; id < NUM_SETS; id++)
+        if (section->sets[id].content.num_target_steps > 1)
+            steps = section->sets[id].content.num_target_steps;
+    return steps;
 }
 
 double data_section_latest_time(const data_section *section)

@@ -48,6 +48,9 @@ int data_section_read(data_section *out, node *where, const char *folder);
 int data_section_load(data_section *section, rv_context *context, unsigned wanted);
 void data_section_clear(data_section *section);
 
+/* Timesteps that the loaded sets have targets for; 0 = none of them has targets for every step. */
+size_t data_section_target_steps(const data_section *section);
+
 /* Latest spike of the loaded sets, in ms; -1 = none of them has any spikes, but values. */
 double data_section_latest_time(const data_section *section);
 

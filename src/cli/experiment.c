@@ -186,6 +186,9 @@ static int check_set(const experiment *e, const data_set *set)
                         rv_population_name(e->input), neurons);
     for (size_t i = 0; i < e->outputs.num; i++) {
         const rv_population *output = e->outputs.items[i].population;
+        if (set->content.targets && set->content.num_targets != rv_population_size(output))
+            return fault_at(set->where, "%s: there are targets for %zu neurons, but population '%s' has %zu", path,
+                            set->content.num_targets, rv_population_name(output), rv_population_size(output));
         if ((size_t)set->content.num_classes > rv_population_size(output))
             return fault_at(set->where, "%s: labels go up to %d, but population '%s' has %zu neurons", path,
                             (int)set->content.num_classes - 1, rv_population_name(output), rv_population_size(output));
@@ -201,7 +204,8 @@ int experiment_load(experiment *e, unsigned wanted)
     for (set_id id = 0; id < NUM_SETS && !status; id++)
         if (e->data.sets[id].content.num_examples)
             status = check_set(e, &e->data.sets[id]);
-    return status ? status : compiler_section_settle(&e->compiler, data_section_latest_time(&e->data));
+    return status ? status : compiler_section_settle(&e->compiler, data_section_latest_time(&e->data),
+                                                     data_section_target_steps(&e->data));
 }
 
 int experiment_compile(experiment *e, bool learn)
@@ -223,7 +227,9 @@ rv_data experiment_data(const experiment *e, set_id id)
     for (size_t i = 0; i < e->outputs.num; i++) {
         data.outputs[i] = e->outputs.items[i];
         data.outputs[i].labels = content->labels;
-        data.outputs[i].num_labels = content->num_examples;
+        data.outputs[i].num_labels = content->labels ? content->num_examples : 0;
+        data.outputs[i].targets = content->targets;
+        data.outputs[i].num_targets = content->num_examples * content->num_target_steps * content->num_targets;
     }
     return data;
 }

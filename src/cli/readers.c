@@ -103,6 +103,50 @@ static int load_yin_yang(rv_dataset *out, rv_context *context, const reader_opti
     return rv_generate_yin_yang(out, context, &o->yin_yang);
 }
 
+static const key pattern_generation_keys[] = {
+    {"num_examples", KEY_COUNT, FIELD(pattern_generation.num_examples), .standard = "1", .min = 1,
+     .help = "how many, all the same"},
+    {"num_inputs", KEY_COUNT, FIELD(pattern_generation.num_inputs), .standard = "20", .min = 1,
+     .help = "neurons of the clock"},
+    {"num_groups", KEY_COUNT, FIELD(pattern_generation.num_groups), .standard = "5", .min = 1,
+     .help = "parts of the clock, which spike one after the other"},
+    {"num_outputs", KEY_COUNT, FIELD(pattern_generation.num_outputs), .standard = "3", .min = 1,
+     .help = "sinusoids: the first has one period, the second two, ..."},
+    {"duration", KEY_NUMBER, FIELD(pattern_generation.duration), .positive = true, .standard = "1000",
+     .help = "ms of an example"},
+    {"interval", KEY_NUMBER, FIELD(pattern_generation.interval), .positive = true, .standard = "10",
+     .help = "ms between two spikes of a neuron"},
+    {"dt", KEY_NUMBER, FIELD(pattern_generation.dt), .positive = true, .standard = "1",
+     .help = "ms; the step that targets are for, the compiler's"},
+};
+
+static int load_pattern_generation(rv_dataset *out, rv_context *context, const reader_options *o)
+{
+    return rv_generate_pattern_generation(out, context, &o->pattern_generation);
+}
+
+static const key store_recall_keys[] = {
+    {"num_examples", KEY_COUNT, FIELD(store_recall.num_examples), .required = true, .min = 1,
+     .help = "how many to draw"},
+    {"seed", KEY_SEED, FIELD(store_recall.seed), .standard = "0",
+     .help = "makes a split: give train and test different ones"},
+    {"num_inputs", KEY_COUNT, FIELD(store_recall.num_inputs), .standard = "40", .min = 4,
+     .help = "a quarter each shows 0, shows 1, tells to store it, and to recall it"},
+    {"cue", KEY_NUMBER, FIELD(store_recall.cue), .positive = true, .standard = "100",
+     .help = "ms that the value is shown, and that the command to recall it lasts"},
+    {"delay", KEY_NUMBER, FIELD(store_recall.delay), .positive = true, .standard = "1000",
+     .help = "ms of silence between them"},
+    {"rate", KEY_NUMBER, FIELD(store_recall.rate), .positive = true, .standard = "100",
+     .help = "Hz of an input that is at work"},
+    {"dt", KEY_NUMBER, FIELD(store_recall.dt), .positive = true, .standard = "1",
+     .help = "ms; spikes are at multiples of it"},
+};
+
+static int load_store_recall(rv_dataset *out, rv_context *context, const reader_options *o)
+{
+    return rv_generate_store_recall(out, context, &o->store_recall);
+}
+
 static const reader readers[] = {
     {{"idx", idx_keys, COUNT_OF(idx_keys), "MNIST's IDX files"}, load_idx},
     {{"csv", csv_keys, COUNT_OF(csv_keys), "text, one example a line"}, load_csv},
@@ -110,6 +154,11 @@ static const reader readers[] = {
     {{"shd", shd_keys, COUNT_OF(shd_keys), "spikes in HDF5, as the Spiking Heidelberg Digits"}, load_shd},
     {{"nmnist", nmnist_keys, COUNT_OF(nmnist_keys), "event camera recordings, as N-MNIST"}, load_nmnist},
     {{"yin_yang", yin_yang_keys, COUNT_OF(yin_yang_keys), "the Yin-Yang set, drawn from seeds"}, load_yin_yang},
+    {{"pattern_generation", pattern_generation_keys, COUNT_OF(pattern_generation_keys),
+      "a clock of spikes, and sinusoids to draw by it: targets for every step"},
+     load_pattern_generation},
+    {{"store_recall", store_recall_keys, COUNT_OF(store_recall_keys), "delayed recall of one bit, drawn from seeds"},
+     load_store_recall},
 };
 
 /* ---- working with it ---- */

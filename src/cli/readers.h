@@ -25,6 +25,8 @@ typedef union reader_options {
         rv_nmnist desc;
     } nmnist;
     rv_yin_yang yin_yang;
+    rv_pattern_generation pattern_generation;
+    rv_store_recall store_recall;
 } reader_options;
 
 typedef struct reader {

@@ -14,6 +14,7 @@ void rv_dataset_clear(rv_dataset *dataset)
     rv_free(dataset->values);
     rv_spikes_free(dataset->spikes);
     rv_free(dataset->labels);
+    rv_free(dataset->targets);
     memset(dataset, 0, sizeof *dataset);
 }
 
@@ -78,4 +79,16 @@ int rv_dataset_set_label(rv_dataset *dataset, rv_context *context, size_t exampl
     if (dataset->num_classes <= (int32_t)label)
         dataset->num_classes = (int32_t)label + 1;
     return RV_OK;
+}
+
+int rv_dataset_add_targets(rv_dataset *dataset, rv_context *context, size_t num_steps, size_t num_targets,
+                           const char *what)
+{
+    size_t num;
+    if (!rv_multiply(num_steps, num_targets, &num) || !rv_multiply(num, sizeof *dataset->targets, &num))
+        return rv_fail(context, RV_ERR_MEMORY, "%s: %zu steps of %zu targets are too many", what, num_steps, num_targets);
+    dataset->targets = rv_alloc(context, dataset->num_examples, num, what);
+    dataset->num_target_steps = num_steps;
+    dataset->num_targets = num_targets;
+    return dataset->targets ? RV_OK : RV_ERR_MEMORY;
 }

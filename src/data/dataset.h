@@ -23,4 +23,8 @@ int rv_dataset_add_labels(rv_dataset *dataset, rv_context *context, const char *
 /* Sets one label and keeps num_classes. RV_ERR_LABEL if it is negative, too large or not whole. */
 int rv_dataset_set_label(rv_dataset *dataset, rv_context *context, size_t example, double label, const char *what);
 
+/* Allocates targets (num_examples, num_steps, num_targets), zeroed. */
+int rv_dataset_add_targets(rv_dataset *dataset, rv_context *context, size_t num_steps, size_t num_targets,
+                           const char *what);
+
 #endif
