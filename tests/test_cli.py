@@ -14,6 +14,7 @@ import time
 RANVIER = os.environ.get("RANVIER", "build/ranvier")
 ROOT = os.environ.get("RV_SOURCE_ROOT", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DIGITS = os.path.join(ROOT, "examples", "digits.yaml")
+TWO_NEURONS = os.path.join(ROOT, "examples", "two_neurons.yaml")
 
 EXPERIMENT = """\
 seed: 3
@@ -415,6 +416,58 @@ def training_writes_what_it_promises_and_prints_results_only(folder):
     check(f"train accuracy: {float(rows[1]['accuracy']):.4f}" in result.stdout, rows, result.stdout)
     check(sorted(checkpoint_bytes(out)) == [f"{epoch}-Conn_{pair}-g.npy" for epoch in (0, 1)
                                             for pair in ("hidden_output", "input_hidden")], os.listdir(out))
+
+
+@case
+def shapes_follow_from_the_connectivity(folder):
+    """As in C: only inputs and what is connected densely need a shape."""
+    layers = """\
+network:
+  layers:
+    - {name: input, shape: [8, 8, 1], neuron: spike_input}
+    - name: conv
+      neuron: leaky_integrate_fire
+      connectivity: {type: conv2d, filters: 3, conv_size: 3, conv_padding: same, conv_strides: [2, 1], weight: 0.5}
+      synapse: {type: exponential, tau: 5}
+    - name: pool
+      neuron: {type: leaky_integrate_fire, v_thresh: 0.2}
+      connectivity: {type: avg_pool2d, pool_size: [2, 4], flatten: true}
+      synapse: {type: exponential, tau: 5}
+    - name: output
+      shape: 10
+      neuron: {type: leaky_integrate, readout: avg_var}
+      connectivity: {type: dense, weight: 0.1}
+      synapse: {type: exponential, tau: 5}
+compiler:"""
+    text = re.sub(r"network:.*?\ncompiler:", layers, EXPERIMENT, flags=re.S)
+    shown = run("info", write(folder, text)).stdout
+    for line in "conv .* 4 x 8 x 3 neurons", "pool .* 12 neurons", "Conn_input_conv .* 27 weights":
+        check(re.search(line, shown), line, shown)
+    check_status(run("train", write(folder, text), "-q", "-o", os.path.join(folder, "run")), 0)
+    for old, new, message in (
+            ("shape: [8, 8, 1], ", "", "network.layers.input needs the key 'shape'"),
+            ("      shape: 10\n", "", "target 'output' has no shape, and Dense implies none"),
+            ("conv_size: 3", "conv_size: 9, conv_padding: valid", "given twice"),
+            ("conv_padding: same, ", "conv_padding: full, ", "full"),
+            ("pool_size: [2, 4]", "pool_size: [5, 4]", "pool")):
+        wrong = run("info", write(folder, text.replace(old, new)))
+        check_status(wrong, 1)
+        check(message in wrong.stderr, message, wrong.stderr)
+
+
+@case
+def learnt_delays_belong_to_a_run(folder):
+    """Nothing but delays learns: without them, evaluating the run would find every answer wrong."""
+    out = os.path.join(folder, "run")
+    before = run("train", TWO_NEURONS, "-q", "-o", os.path.join(folder, "before"), "--epochs", "1",
+                 "--set", "compiler.delay_optimiser.alpha=0")
+    check("test accuracy: 0.0000" in before.stdout, before.stdout, before.stderr)
+    trained = run("train", TWO_NEURONS, "-q", "-o", out)
+    check("test accuracy: 1.0000" in trained.stdout, trained.stdout, trained.stderr)
+    check("5-Conn_input_output-d.npy" in os.listdir(os.path.join(out, "checkpoint")), os.listdir(out))
+    check("test accuracy: 1.0000" in run("evaluate", out).stdout, run("evaluate", out).stdout)
+    as_inference = run("evaluate", out, "--set", "compiler={type: inference, example_timesteps: 200, dt: 0.2}")
+    check("accuracy: 1.0000" in as_inference.stdout, as_inference.stdout, as_inference.stderr)
 
 
 @case

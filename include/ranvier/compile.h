@@ -159,8 +159,9 @@ RV_API void rv_string_free(char *string);
 
 /* ---- variables ----------------------------------------------------------------------------------------------------
  * Between batches every variable that outlives an example can be read and written. Populations: parameters by attribute
- * ("tau_mem") or internal name ("Vthresh"). Connections: "g" (or "weight"), "d" (its delay), "Gradient" of the last batch (with
- * keep_gradients), the optimiser's moments "M" and "V". What lives within an example is read with probes. */
+ * ("tau_mem") or internal name ("Vthresh"). Connections: "g" (or "weight"), "d" (delays
+ * in timesteps; those that do not learn can be set where each synapse has one, to whole steps), "Gradient" and
+ * "DelayGradient" of the last batch (with keep_gradients), the optimiser's moments "M" and "V". What lives within an example is read with probes. */
 
 /* Names a variable: either population or connection is set. */
 typedef struct rv_variable {
@@ -208,8 +209,8 @@ RV_API int rv_optimiser_steps(const rv_compiled_network *model, uint64_t *steps)
 
 /* ---- saving and loading ------------------------------------------------------------------------------------------- */
 
-/* Trainable state of every connection as keys..., <connection>, "g", flat, under mlGeNN's names; where the synapses are
- * few of all pairs, with the source and target of each as "pre_ind" and "post_ind". */
+/* Trainable state of every connection as keys..., <connection>, "g", and "d" where delays learn, flat, under mlGeNN's
+ * names; where the synapses are few of all pairs, with the source and target of each as "pre_ind" and "post_ind". */
 RV_API int rv_compiled_network_save(const rv_compiled_network *model, const rv_serialiser *serialiser,
                                     const char *const *keys, size_t num_keys);
 /* The synapses alone (mlGeNN: save_connectivity). */

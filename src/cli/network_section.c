@@ -28,8 +28,8 @@ const size_t num_network_keys = COUNT_OF(network_keys);
 
 #define KEY_ROW_SHAPE                                                                                                 \
     {                                                                                                                 \
-        "shape", KEY_NODE, offsetof(object_table, shape), .required = true,                                           \
-                                                          .help = "number of neurons, or a list: [28, 28]"            \
+        "shape", KEY_NODE, offsetof(object_table, shape),                                                             \
+            .help = "number of neurons, or a list: [28, 28]; default: what the connectivity implies"                  \
     }
 #define KEY_ROW_NEURON                                                                                                \
     {                                                                                                                 \
@@ -70,7 +70,8 @@ const size_t num_connection_keys = COUNT_OF(connection_keys);
 
 static const key input_layer_keys[] = {
     {"name", KEY_TEXT, offsetof(object_table, name), .help = "of the population; default Pop0, Pop1, ..."},
-    KEY_ROW_SHAPE,
+    {"shape", KEY_NODE, offsetof(object_table, shape), .required = true,
+     .help = "number of neurons, or a list: [28, 28]"},
     KEY_ROW_NEURON,
 };
 
@@ -91,6 +92,8 @@ static int read_shape(const node *where, size_t shape[RV_MAX_DIMS])
 {
     char path[NODE_PATH_SIZE];
     int status = STATUS_OK;
+    if (!where)
+        return STATUS_OK;
     if (where->kind == NODE_SCALAR)
         return schema_count(where, 1, &shape[0]);
     if (where->kind == NODE_LIST && where->first && node_count(where) <= RV_MAX_DIMS) {

@@ -2,8 +2,8 @@
  * everything is read and checked before the first weight changes.
  *
  * Weights are keys..., <connection>, "g". Where synapses are listed they may come with them, as "pre_ind" and "post_ind";
- * then the weights are in their order, and the connection gets these synapses. Biases are keys..., <population>, "Bias":
- * a checkpoint has them where they have learnt. */
+ * then the weights are in their order, and the connection gets these synapses. Delays are keys..., <connection>, "d", and
+ * biases keys..., <population>, "Bias": a checkpoint has them where they have learnt. */
 #include <math.h>
 #include <stdio.h>
 
@@ -40,6 +40,7 @@ typedef struct source {
 /* What was read for one connection. */
 typedef struct loaded {
     float *weights;    /* (num) in the order of the wiring */
+    float *delays;     /* (num) likewise; NULL = those that it has */
     size_t num;
     rv_wiring *wiring; /* NULL = that which it has */
 } loaded;
@@ -69,22 +70,36 @@ static int to_float(const rv_ndarray *array, float *out)
     return RV_OK;
 }
 
-static int read_weights(const source *from, loaded *out)
+/* *out (*num) is freed with rv_free; RV_ERR_CHECKPOINT where there is no such array */
+static int read_numbers(const source *from, const char *name, const char *what, float **out, size_t *num)
 {
     rv_ndarray array = {0};
-    int error = read_array(from, from->connection->name, "g", &array);
-    if (!error && !(out->weights = rv_alloc(from->context, array.size, sizeof *out->weights, "weights to load")))
+    int error = read_array(from, from->connection->name, name, &array);
+    if (!error && !(*out = rv_alloc(from->context, array.size, sizeof **out, what)))
         error = RV_ERR_MEMORY;
     if (!error) {
-        out->num = array.size;
-        error = to_float(&array, out->weights);
+        *num = array.size;
+        error = to_float(&array, *out);
         if (error)
             rv_fail(from->context, error,
-                    "connection '%s': weights in the checkpoint must be finite floating point numbers",
-                    from->connection->name);
+                    "connection '%s': %s in the checkpoint must be finite floating point numbers",
+                    from->connection->name, what);
     }
     rv_ndarray_clear(&array);
     return error;
+}
+
+/* As many as there are weights. */
+static int read_delays(const source *from, bool required, loaded *out)
+{
+    size_t num = 0;
+    const int error = read_numbers(from, "d", "delays", &out->delays, &num);
+    if (error == RV_ERR_CHECKPOINT && !required)
+        return RV_OK;
+    if (error || num == out->num)
+        return error;
+    return rv_fail(from->context, RV_ERR_CHECKPOINT, "connection '%s': the checkpoint holds %zu weights and %zu delays",
+                   from->connection->name, out->num, num);
 }
 
 /* Element i of an array of integers, or UINT32_MAX if it is none that fits. */
@@ -118,16 +133,16 @@ static int read_indices(const source *from, const char *name, size_t num, uint32
     return error;
 }
 
-/* The weights change from the order of the lists to that of the wiring. */
-static int sort_weights(const source *from, loaded *out, const uint32_t *order)
+/* *numbers (num) change from the order of the lists to that of the wiring. */
+static int sort(const source *from, float **numbers, size_t num, const uint32_t *order)
 {
-    float *sorted = rv_alloc(from->context, out->num, sizeof *sorted, "weights to load");
+    float *sorted = rv_alloc(from->context, num, sizeof *sorted, "numbers to load");
     if (!sorted)
         return RV_ERR_MEMORY;
-    for (size_t k = 0; k < out->num; k++)
-        sorted[k] = out->weights[order[k]];
-    rv_free(out->weights);
-    out->weights = sorted;
+    for (size_t k = 0; k < num; k++)
+        sorted[k] = (*numbers)[order[k]];
+    rv_free(*numbers);
+    *numbers = sorted;
     return RV_OK;
 }
 
@@ -143,32 +158,42 @@ static int read_synapses(const source *from, loaded *out)
     if (!error)
         error = rv_connection_wire(&out->wiring, from->connection, pre_ind, post_ind, out->num, &order);
     if (!error)
-        error = sort_weights(from, out, order);
+        error = sort(from, &out->weights, out->num, order);
+    if (!error && out->delays)
+        error = sort(from, &out->delays, out->num, order);
     rv_free(order);
     rv_free(pre_ind);
     rv_free(post_ind);
     return error;
 }
 
-/* wiring: what the connection has; `delays`: of its own for each synapse, which then cannot be exchanged */
-static int read_connection(const source *from, const rv_wiring *wiring, bool delays, loaded *out)
+/* c: where it is compiled already, or NULL */
+static int read_connection(const source *from, const rv_compiled_network *model, const rv_plan_connection *c,
+                           loaded *out)
 {
-    int error = read_weights(from, out);
-    if (!error && from->connection->connectivity.model->listed)
+    const rv_connection *connection = from->connection;
+    const rv_wiring *wiring = c ? c->wiring : connection->wiring;
+    const bool has_delays = c ? c->delays != NULL : connection->connectivity.delay.kind == RV_VALUE_ARRAY;
+    int error = read_numbers(from, "g", "weights", &out->weights, &out->num);
+    if (!error)
+        error = read_delays(from, c && c->delay_parameter.value, out);
+    if (!error && connection->connectivity.model->listed)
         error = read_synapses(from, out);
+    if (!error && c && out->delays)
+        error = rv_plan_check_delays(model, c, out->delays, out->num);
     if (error)
         return error;
     if (out->wiring && rv_sparse_same(out->wiring, wiring)) {
         rv_wiring_free(out->wiring);
         out->wiring = NULL;
     }
-    if (out->wiring && delays)
+    if (out->wiring && has_delays && (c || !out->delays))
         return rv_fail(from->context, RV_ERR_CHECKPOINT,
                        "connection '%s': the checkpoint's synapses are others than those that have delays",
-                       from->connection->name);
+                       connection->name);
     if (!out->wiring && out->num != wiring->num_weights)
         return rv_fail(from->context, RV_ERR_CHECKPOINT, "connection '%s' has %zu weights, the checkpoint holds %zu",
-                       from->connection->name, wiring->num_weights, out->num);
+                       connection->name, wiring->num_weights, out->num);
     return RV_OK;
 }
 
@@ -225,18 +250,32 @@ static int set_compiled(rv_compiled_network *model, rv_connection *connection, c
     rv_plan_connection *c = rv_plan_find_connection(model, connection);
     if (what->wiring)
         return rv_plan_rewire(model, c, what->wiring, what->weights);
-    return rv_variable_set(model, (rv_variable){.connection = connection, .name = "g"}, what->weights, what->num);
+    const int error =
+        what->delays ? rv_variable_set(model, (rv_variable){.connection = connection, .name = "d"}, what->delays, what->num)
+                     : RV_OK;
+    return error ? error
+                 : rv_variable_set(model, (rv_variable){.connection = connection, .name = "g"}, what->weights, what->num);
+}
+
+static int replace(const rv_connection *connection, rv_value *value, const float *numbers, size_t num)
+{
+    const rv_value array = rv_array(numbers, num);
+    rv_value copy;
+    const int error = rv_value_copy(connection->network->context, &copy, &array, connection->name);
+    if (error)
+        return error;
+    rv_value_clear(value);
+    *value = copy;
+    return RV_OK;
 }
 
 static int set_described(rv_connection *connection, const loaded *what)
 {
-    const rv_value value = rv_array(what->weights, what->num);
-    rv_value copy;
-    const int error = rv_value_copy(connection->network->context, &copy, &value, connection->name);
+    int error = replace(connection, &connection->connectivity.weight, what->weights, what->num);
+    if (!error && what->delays)
+        error = replace(connection, &connection->connectivity.delay, what->delays, what->num);
     if (error)
         return error;
-    rv_value_clear(&connection->connectivity.weight);
-    connection->connectivity.weight = copy;
     if (what->wiring) {
         rv_wiring_free(connection->wiring);
         connection->wiring = rv_wiring_retain(what->wiring);
@@ -258,9 +297,8 @@ static int load_all(rv_network *network, rv_compiled_network *model, const rv_se
         const rv_connection *connection = network->connections[i];
         const rv_plan_connection *c = model ? rv_plan_find_connection(model, connection) : NULL;
         const source from = {serialiser, keys, num_keys, network->context, connection};
-        const bool delays = c ? c->delays != NULL : connection->connectivity.delay.kind == RV_VALUE_ARRAY;
         if (!connection->connectivity.model->fixed)
-            error = read_connection(&from, c ? c->wiring : connection->wiring, delays, &all[i]);
+            error = read_connection(&from, model, c, &all[i]);
     }
     for (size_t i = 0; !error && i < num_populations; i++) {
         const rv_population *population = network->populations[i];
@@ -277,6 +315,7 @@ static int load_all(rv_network *network, rv_compiled_network *model, const rv_se
                           : set_described(network->connections[i], &all[i]);
     for (size_t i = 0; all && i < num; i++) {
         rv_free(all[i].weights);
+        rv_free(all[i].delays);
         rv_wiring_free(all[i].wiring);
     }
     for (size_t i = 0; biases && i < num_populations; i++)

@@ -223,6 +223,8 @@ static int fill_delays(rv_compiled_network *model, rv_plan_connection *c)
         else if ((uint32_t)lrintf(values[i]) > c->max_delay)
             c->max_delay = (uint32_t)lrintf(values[i]);
     }
+    if (connection->max_delay_steps > c->max_delay)
+        c->max_delay = (uint32_t)connection->max_delay_steps;
     if (c->max_delay > model->num_steps)
         c->max_delay = model->num_steps;
     if (!error && !(c->delays = rv_arena_alloc(model->arena, size, sizeof *c->delays)))

@@ -271,6 +271,10 @@ int rv_plan_deep_r_wiring(rv_wiring **out, const rv_compiled_network *model, con
 void rv_plan_deep_r_signs(rv_compiled_network *model, rv_plan_connection *connection);
 void rv_plan_deep_r_free(rv_plan_connection *connection);
 
+/* Whether these can become the delays of a connection, one for each synapse. */
+int rv_plan_check_delays(const rv_compiled_network *model, const rv_plan_connection *connection, const float *delays,
+                         size_t num);
+
 /* Rounds learnt delays to the timesteps that the kernels use. */
 void rv_plan_round_delays(rv_plan_connection *connection, size_t first_row, size_t num_rows);
 

@@ -1,5 +1,5 @@
-/* Trainable state and synapses to a serialiser, under mlGeNN's names: keys..., <connection>, "g" (pre_ind, post_ind), and
- * keys..., <population>, "Bias" where biases learn. */
+/* Trainable state and synapses to a serialiser, under mlGeNN's names: keys..., <connection>, "g" (pre_ind, post_ind), "d"
+ * where delays learn, and keys..., <population>, "Bias" where biases do. */
 #include "base/alloc.h"
 #include "compile/plan.h"
 #include "compile/saved.h"
@@ -17,16 +17,17 @@ static int save_array(const rv_compiled_network *model, const rv_plan_connection
     return error;
 }
 
-static int save_weights(const rv_compiled_network *model, const rv_plan_connection *c, const rv_serialiser *serialiser,
-                        const char *const *keys, size_t num_keys)
+/* A variable with a number for each weight. */
+static int save_numbers(const rv_compiled_network *model, const rv_plan_connection *c, const rv_serialiser *serialiser,
+                        const char *const *keys, size_t num_keys, const char *name)
 {
     const size_t size = c->wiring->num_weights;
-    float *flat = rv_alloc(model->context, size, sizeof *flat, "weights to save");
+    float *flat = rv_alloc(model->context, size, sizeof *flat, "numbers to save");
     int error = flat ? RV_OK : RV_ERR_MEMORY;
     if (!error)
-        error = rv_variable_get(model, (rv_variable){.connection = c->connection, .name = "g"}, flat, size);
+        error = rv_variable_get(model, (rv_variable){.connection = c->connection, .name = name}, flat, size);
     if (!error)
-        error = save_array(model, c, serialiser, keys, num_keys, "g", RV_FLOAT32, flat);
+        error = save_array(model, c, serialiser, keys, num_keys, name, RV_FLOAT32, flat);
     rv_free(flat);
     return error;
 }
@@ -101,7 +102,9 @@ int rv_compiled_network_save(const rv_compiled_network *model, const rv_serialis
     for (uint32_t i = 0; !error && i < model->num_connections; i++) {
         const rv_plan_connection *c = &model->connections[i];
         if (!c->connection->connectivity.model->fixed)
-            error = save_weights(model, c, &noted, keys, num_keys);
+            error = save_numbers(model, c, &noted, keys, num_keys, "g");
+        if (!error && c->delay_parameter.value)
+            error = save_numbers(model, c, &noted, keys, num_keys, "d");
         if (!error)
             error = save_synapses(model, c, &noted, keys, num_keys);
     }

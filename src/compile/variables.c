@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "compile/plan.h"
 #include "values/params.h"
@@ -15,6 +16,7 @@ typedef struct place {
     rv_plan_population *population;
     rv_plan_connection *connection;
     bool read_only;
+    bool is_delay; /* the connection's delays, which do not learn; data is NULL */
 } place;
 
 /* The gradient of an output's biases and the moments of their optimiser: DeltaBias, BiasM, BiasV. */
@@ -55,7 +57,7 @@ static int find_in_population(const rv_compiled_network *model, rv_variable vari
     }
     /* flags and numbers for all have shaped the plan */
     const bool read_only = p->model->params[row].kind != RV_PARAM_VALUE;
-    *out = (place){p->param[row], p->n, &p->model->params[row], p, NULL, read_only};
+    *out = (place){p->param[row], p->n, &p->model->params[row], p, NULL, read_only, false};
     return RV_OK;
 }
 
@@ -65,13 +67,14 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
     if (!c)
         return rv_fail(model->context, RV_ERR_ARGUMENT, "variable '%s': connection '%s' is of another network",
                        variable.name, rv_connection_name(variable.connection));
-    *out = (place){NULL, c->wiring->num_weights, NULL, NULL, c, false};
+    *out = (place){NULL, c->wiring->num_weights, NULL, NULL, c, false, false};
     if (!strcmp(variable.name, "g") || !strcmp(variable.name, "weight")) {
         out->data = c->weight.value;
         return RV_OK;
     }
-    if (!strcmp(variable.name, "d") && c->delay_parameter.value) {
+    if (!strcmp(variable.name, "d") || !strcmp(variable.name, "delay")) {
         out->data = c->delay_parameter.value;
+        out->is_delay = !out->data;
         return RV_OK;
     }
     const bool of_delay = !strcmp(variable.name, "DelayGradient") && c->delay_parameter.value;
@@ -89,10 +92,10 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
             out->data = c->weight.moment[i];
             return RV_OK;
         }
-    return rv_fail(model->context, RV_ERR_NAME, "connection '%s' has no variable '%s', expected one of: g%s%s%s%s",
+    return rv_fail(model->context, RV_ERR_NAME, "connection '%s' has no variable '%s', expected one of: g, d%s%s%s%s",
                    c->connection->name, variable.name, c->weight.optimiser ? ", " : "",
                    c->weight.optimiser ? model->rule->gradient : "", c->weight.optimiser ? ", M, V" : "",
-                   c->delay_parameter.value ? ", d, DelayGradient" : "");
+                   c->delay_parameter.value ? ", DelayGradient" : "");
 }
 
 static int find(const rv_compiled_network *model, rv_variable variable, place *out)
@@ -136,10 +139,54 @@ int rv_variable_size(const rv_compiled_network *model, rv_variable variable, siz
     return error;
 }
 
+/* Delays that do not learn are whole numbers: as floats, laid out as the weights. */
+static int get_delays(const rv_compiled_network *model, const rv_plan_connection *c, float *out)
+{
+    const size_t size = c->links.rows.size;
+    float *rows = rv_alloc(model->context, size, sizeof *rows, "delays");
+    for (size_t i = 0; rows && i < size; i++)
+        rows[i] = (float)(c->delays ? c->delays[i] : c->delay);
+    if (rows)
+        rv_links_unpack(&c->links, c->connection->connectivity.model, out, rows);
+    rv_free(rows);
+    return rows ? RV_OK : RV_ERR_MEMORY;
+}
+
+int rv_plan_check_delays(const rv_compiled_network *model, const rv_plan_connection *c, const float *delays, size_t num)
+{
+    const uint32_t most = c->max_delay < model->num_steps ? c->max_delay : UINT16_MAX; /* beyond the end is never */
+    for (size_t i = 0; c->delays && i < num; i++)
+        if (!(delays[i] >= 0 && rintf(delays[i]) <= (float)most))
+            return rv_fail(model->context, RV_ERR_VALUE,
+                           "connection '%s': delays must be >= 0 and <= %u timesteps (max_delay_steps), got %g",
+                           c->connection->name, most, (double)delays[i]);
+    return c->delays ? RV_OK
+                     : rv_fail(model->context, RV_ERR_STATE, "connection '%s' has one delay for all synapses",
+                               c->connection->name);
+}
+
+static int set_delays(rv_compiled_network *model, rv_plan_connection *c, const float *data, size_t num)
+{
+    const size_t size = c->links.rows.size;
+    const int error = rv_plan_check_delays(model, c, data, num);
+    if (error)
+        return error;
+    float *rows = rv_alloc(model->context, size, sizeof *rows, "delays");
+    if (!rows)
+        return RV_ERR_MEMORY;
+    rv_links_pack(&c->links, c->connection->connectivity.model, rows, data);
+    for (size_t i = 0; i < size; i++)
+        c->delays[i] = (uint16_t)fminf(rintf(rows[i]), (float)c->max_delay);
+    rv_free(rows);
+    return RV_OK;
+}
+
 int rv_variable_get(const rv_compiled_network *model, rv_variable variable, float *out, size_t size)
 {
     place p;
     const int error = find_sized(model, variable, size, &p);
+    if (!error && p.is_delay)
+        return get_delays(model, p.connection, out);
     if (!error && p.connection)
         rv_links_unpack(&p.connection->links, p.connection->connection->connectivity.model, out, p.data);
     else if (!error)
@@ -153,6 +200,8 @@ int rv_variable_set(rv_compiled_network *model, rv_variable variable, const floa
     const int error = find_sized(model, variable, size, &p);
     if (error)
         return error;
+    if (p.is_delay)
+        return set_delays(model, p.connection, data, size);
     if (p.read_only)
         return rv_fail(model->context, RV_ERR_STATE, "variable '%s' cannot be set", variable.name);
     for (size_t i = 0; i < size; i++) {
