@@ -41,7 +41,7 @@ static void read(task *t, rv_dataset *out, const char *file)
 }
 
 /* Two inputs that spike one after the other, two leaky integrators that peak where spikes meet; equal, frozen weights. */
-static void make_task(task *t, rv_value delay)
+static void make_task_within(task *t, rv_value delay, size_t max_delay_steps)
 {
     *t = (task){0};
     assert_int_equal(rv_context_create(&t->context, &(rv_context_desc){.seed = 1, .seed_given = true}), 0);
@@ -56,23 +56,33 @@ static void make_task(task *t, rv_value delay)
     rv_connection_desc desc = {.name = "between",
                                .connectivity = rv_dense(rv_const(1)),
                                .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)}),
-                               .max_delay_steps = 100,
+                               .max_delay_steps = max_delay_steps,
                                .frozen = true};
     desc.connectivity.delay = delay;
     ok(t, rv_connection_add(&t->connection, t->network, t->in, t->out, &desc));
 }
 
-static void compile_learning(task *t)
+static void make_task(task *t, rv_value delay)
+{
+    make_task_within(t, delay, 100);
+}
+
+static int try_to_compile(task *t)
 {
     const rv_connection *learn[] = {t->connection};
-    ok(t, rv_compile_eventprop(&t->model, t->network,
+    return rv_compile_eventprop(&t->model, t->network,
                                &(rv_eventprop_desc){.example_timesteps = STEPS,
                                                     .dt = 0.2,
                                                     .batch_size = 10,
                                                     .softmax_temperature = 0.05,
                                                     .delay_learn_conns = learn,
                                                     .num_delay_learn_conns = 1,
-                                                    .delay_optimiser = rv_adam(1)}));
+                                                    .delay_optimiser = rv_adam(1)});
+}
+
+static void compile_learning(task *t)
+{
+    ok(t, try_to_compile(t));
 }
 
 static void compile_inference(task *t)
@@ -216,12 +226,28 @@ static void delays_that_do_not_fit_are_refused(void **state)
     free_task(&t);
 }
 
+/* All delays would stay where they are, at 0, or be cut off. */
+static void delays_that_learn_need_room(void **state)
+{
+    task t;
+    (void)state;
+    make_task_within(&t, rv_const(0), 0);
+    fails(&t, try_to_compile(&t), RV_ERR_VALUE,
+          "connection 'between': max_delay_steps must be >= 1 where delays learn that are all 0, got 0");
+    free_task(&t);
+    make_task_within(&t, rv_const(30), 20);
+    fails(&t, try_to_compile(&t), RV_ERR_VALUE,
+          "connection 'between': max_delay_steps must be >= the largest delay, 30, got 20");
+    free_task(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sequence_is_learnt_by_delays_alone),
         cmocka_unit_test(learnt_delays_are_saved_and_loaded),
         cmocka_unit_test(delays_that_do_not_fit_are_refused),
+        cmocka_unit_test(delays_that_learn_need_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,6 +240,9 @@ static int learn_delays(rv_compiled_network *model, const rv_connection *connect
     if (max < c->max_delay)
         return rv_fail(context, RV_ERR_VALUE, "connection '%s': max_delay_steps must be >= the largest delay, %u, got "
                        "%zu", connection->name, c->max_delay, max);
+    if (!max)
+        return rv_fail(context, RV_ERR_VALUE, "connection '%s': max_delay_steps must be >= 1 where delays learn that are "
+                       "all 0, got 0", connection->name);
     c->delay_parameter.value = new_floats(model, size);
     if (!c->delays)
         c->delays = rv_arena_alloc(model->arena, size, sizeof *c->delays);
