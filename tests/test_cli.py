@@ -725,6 +725,31 @@ def targets_that_do_not_fit_are_told_with_their_line(folder):
         check(message in result.stderr and len(result.stderr.splitlines()) == 1, message, result.stderr)
 
 
+@case
+def rewirings_are_recorded_and_go_on_after_resume(folder):
+    """In the history by epoch, in recorded/ by step."""
+    import numpy as np
+    text = EXPERIMENT.replace("{type: dense, weight: {normal: {mean: 0.3, sd: 0.2}}}",
+                              "{type: fixed_probability, p: 0.2, weight: {normal: {mean: 1.5, sd: 1}}}")
+    text = text.replace("type: eventprop", "type: eventprop\n  deep_r_conns: [Conn_input_hidden]\n"
+                        "  deep_r_l1_strength: 0.000001\n  deep_r_record_rewirings: true")
+    runs = {}
+    for name, epochs in (("straight", "4"), ("resumed", "2")):
+        out = os.path.join(folder, name)
+        check_status(run("train", write(folder, text), "-q", "-o", out, "--epochs", epochs), 0)
+        if name == "resumed":
+            check_status(run("train", "--resume", out, "-q", "--epochs", "4"), 0)
+        rewirings = np.load(os.path.join(out, "recorded", "Conn_input_hidden-rewirings.npy"))
+        check(rewirings.shape == (40, 2) and rewirings[:, 0].sum() > 0, rewirings)
+        with open(os.path.join(out, "history.csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for column, label in enumerate(("rewirings", "failed_rewirings")):
+            counted = [float(row["Conn_input_hidden." + label]) for row in rows]
+            check(counted == [rewirings[10 * i:10 * i + 10, column].sum() for i in range(4)], label, counted)
+        runs[name] = rewirings
+    check((runs["straight"] == runs["resumed"]).all(), runs)
+
+
 LEARNING = EXPERIMENT.replace("  optimiser: {type: adam, alpha: 0.01}\n", """\
   optimiser: {type: adamw, alpha: 0.01, clamp_max: 2}
   connection_optimisers: {Conn_hidden_output: {type: sgd, alpha: 0.5, momentum: 0.9}}

@@ -168,6 +168,19 @@ static uint64_t hash_synapses(const setup *s)
     return hash;
 }
 
+/* What was recorded of every step. */
+static uint64_t hash_records(const setup *s)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < 2; i++) {
+        const rv_rewirings *records;
+        size_t num;
+        must(s, rv_rewirings_get(s->model, s->connections[i], &records, &num));
+        hash = hash_bytes(hash, records, num * sizeof *records);
+    }
+    return hash;
+}
+
 /* Trains, and returns the accuracy of the last epoch. */
 static double train(setup *s, const rv_callback *watcher)
 {
@@ -200,7 +213,7 @@ static uint64_t trained(const trial *of)
     create(&s, of);
     must(&s, compile(&s));
     train(&s, NULL);
-    const uint64_t hash = hash_synapses(&s);
+    const uint64_t hash = hash_synapses(&s) ^ hash_records(&s);
     destroy(&s);
     return hash;
 }
@@ -350,6 +363,44 @@ static void saved_synapses_come_back_with_their_weights(void **state)
     destroy(&b);
 }
 
+/* ---- what is recorded ---- */
+
+/* The history's sums of every epoch are those of its steps; what is left over in its last step counts too. */
+static void the_history_counts_rewirings_by_epoch(void **state)
+{
+    (void)state;
+    setup s;
+    rv_result *result;
+    const rv_rewirings *records;
+    size_t num;
+    create(&s, &(trial){.accumulate = 4});
+    must(&s, compile(&s));
+    must(&s, rv_train(&result, s.model,
+                      &(rv_train_desc){
+                          .data = {.inputs = {{.population = s.in, .spikes = s.spikes}},
+                                   .outputs = {{.population = s.out, .labels = s.labels, .num_labels = EXAMPLES}}},
+                          .num_epochs = 6, .no_callbacks = true}));
+    must(&s, rv_rewirings_get(s.model, s.connections[0], &records, &num));
+    assert_int_equal(num, 6 * 2); /* of 6 batches: 4, and 2 */
+    size_t total = 0;
+    for (size_t epoch = 0; epoch < 6; epoch++) {
+        const rv_metrics *metrics = rv_result_history(result, epoch);
+        double done = -1, failed = -1;
+        for (size_t i = 0; i < metrics->num; i++) {
+            if (!strcmp(metrics->items[i].label, "Conn_in_hid.rewirings"))
+                done = metrics->items[i].value;
+            if (!strcmp(metrics->items[i].label, "Conn_in_hid.failed_rewirings"))
+                failed = metrics->items[i].value;
+        }
+        assert_true(done == (double)(records[2 * epoch].done + records[2 * epoch + 1].done));
+        assert_true(failed == 0);
+        total += (size_t)done;
+    }
+    assert_true(total > 0);
+    rv_result_free(result);
+    destroy(&s);
+}
+
 /* ---- where there is no room ---- */
 
 /* hid -> hid has room for itself nowhere but on its diagonal, which stays free. */
@@ -431,6 +482,7 @@ int main(void)
         cmocka_unit_test(bits_do_not_depend_on_threads_or_schedule),
         cmocka_unit_test(a_resumed_run_goes_on_with_the_same_synapses),
         cmocka_unit_test(saved_synapses_come_back_with_their_weights),
+        cmocka_unit_test(the_history_counts_rewirings_by_epoch),
         cmocka_unit_test(a_full_matrix_keeps_its_synapses_and_counts_failures),
         cmocka_unit_test(a_tenth_of_the_synapses_learns_to_classify),
         cmocka_unit_test(what_cannot_be_rewired_is_refused),

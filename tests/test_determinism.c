@@ -98,6 +98,16 @@ static const training_task_desc demanding = {.inputs = 40,
                                              .demanding = true,
                                              .seed = 12};
 
+/* Sparse connections whose synapses move. */
+static const training_task_desc deep_r = {.inputs = 40,
+                                          .hidden = 70,
+                                          .outputs = 5,
+                                          .examples = 37,
+                                          .timesteps = 60,
+                                          .spikes_per_input = 3,
+                                          .deep_r = true,
+                                          .seed = 13};
+
 static const manner base = {.name = "one thread", .threads = 1};
 
 static void succeed(const training_task *task, int code)
@@ -364,13 +374,14 @@ static void another_seed_gives_other_bits(void **state)
 #function "_with_traces", function, NULL, NULL, &tasks[5]                                                     \
     },                                                                                                                \
         {#function "_with_outputs_that_spike", function, NULL, NULL, &tasks[6]},                                      \
+        {#function "_with_demanding_options", function, NULL, NULL, &tasks[7]},                                       \
     {                                                                                                                 \
-#function "_with_demanding_options", function, NULL, NULL, &tasks[7]                                          \
+#function "_with_deep_r", function, NULL, NULL, &tasks[8]                                                     \
     }
 
 int main(void)
 {
-    static training_task_desc tasks[8];
+    static training_task_desc tasks[9];
     tasks[0] = plain;
     tasks[1] = wide;
     tasks[2] = delayed;
@@ -379,6 +390,7 @@ int main(void)
     tasks[5] = eprop_online;
     tasks[6] = first_spikes;
     tasks[7] = demanding;
+    tasks[8] = deep_r;
     const struct CMUnitTest tests[] = {
         EACH(a_repeated_run_gives_the_same_bits),
         EACH(any_number_of_threads_gives_the_same_bits),

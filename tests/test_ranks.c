@@ -232,6 +232,27 @@ static void ranks_change_no_bit_where_delays_learn(void **state)
     compare(&desc);
 }
 
+static void ranks_change_no_bit_with_eprop(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    for (desc.rule = TRAINING_EPROP; desc.rule <= TRAINING_EPROP_ADAPTIVE; desc.rule++)
+        compare(&desc);
+    desc.online = true;
+    compare(&desc);
+}
+
+/* Losses hold how many synapses moved in each epoch, too. */
+static void ranks_change_no_bit_where_deep_r_rewires(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    desc.deep_r = true;
+    compare(&desc);
+    desc.rule = TRAINING_EPROP;
+    compare(&desc);
+}
+
 static void a_communicator_without_its_rank_is_an_error(void **state)
 {
     rv_context *context;
@@ -250,6 +271,8 @@ int main(void)
         cmocka_unit_test(ranks_change_no_bit_where_adjoints_are_kept),
         cmocka_unit_test(ranks_change_no_bit_with_threads_and_regularisation),
         cmocka_unit_test(ranks_change_no_bit_where_delays_learn),
+        cmocka_unit_test(ranks_change_no_bit_with_eprop),
+        cmocka_unit_test(ranks_change_no_bit_where_deep_r_rewires),
         cmocka_unit_test(a_communicator_without_its_rank_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,8 @@ typedef struct rv_eventprop_desc {
                                                  rewires after every step of the optimiser (Bellec et al. 2018) */
     size_t num_deep_r_conns;
     double deep_r_l1_strength;    /* what L1 adds to the gradient of their weights; default 0.01; negative = 0 */
-    bool deep_r_record_rewirings; /* keep counts for rv_rewirings_get; default false */
+    bool deep_r_record_rewirings; /* keep counts of every step for rv_rewirings_get, and sums of every epoch as quantities
+                                     `rewirings` and `failed_rewirings` of the connections; default false */
 } rv_eventprop_desc;
 /* Errors: RV_ERR_NETWORK names the population or connection that EventProp cannot learn, and why. */
 RV_API int rv_compile_eventprop(rv_compiled_network **out, rv_network *network, const rv_eventprop_desc *desc);
@@ -186,7 +187,7 @@ RV_API int rv_connection_synapses(const rv_compiled_network *model, const rv_con
 typedef struct rv_rewirings {
     uint64_t done, failed;
 } rv_rewirings;
-/* Of every step since the network was compiled, borrowed until the next one. Errors: RV_ERR_STATE if the connection is
+/* Of every step since the network was compiled, those before a run was resumed included, borrowed until the next one. Errors: RV_ERR_STATE if the connection is
  * not rewired or deep_r_record_rewirings is not set. */
 RV_API int rv_rewirings_get(const rv_compiled_network *model, const rv_connection *connection, const rv_rewirings **out,
                             size_t *num);

@@ -137,6 +137,7 @@ static void set_eventprop(rv_eventprop_desc *desc, const compiler_table *table)
     desc->clip_value = table->learning.clip_value;
     desc->accumulate = table->learning.accumulate;
     desc->deep_r_l1_strength = or_none(table->learning.deep_r_l1_strength);
+    desc->deep_r_record_rewirings = table->learning.deep_r_record_rewirings == RV_ON;
 }
 
 static void set_eprop(rv_eprop_desc *desc, const compiler_table *table)
@@ -151,6 +152,7 @@ static void set_eprop(rv_eprop_desc *desc, const compiler_table *table)
     desc->clip_value = table->learning.clip_value;
     desc->accumulate = table->learning.accumulate;
     desc->deep_r_l1_strength = or_none(table->learning.deep_r_l1_strength);
+    desc->deep_r_record_rewirings = table->learning.deep_r_record_rewirings == RV_ON;
 }
 
 static int read_optimisers(compiler_section *out, const compiler_table *table, rv_context *context)

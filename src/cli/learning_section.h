@@ -12,6 +12,7 @@ typedef struct learning_keys {
     node *connection_optimisers, *deep_r_conns;
     double clip_norm, clip_value, deep_r_l1_strength;
     size_t accumulate;
+    rv_flag deep_r_record_rewirings;
 } learning_keys;
 
 /* Their rows in the table of a struct that has a member `learning`. */
@@ -31,11 +32,11 @@ typedef struct learning_keys {
          .help = "batches for one step of the optimiser"},                                                            \
         {"deep_r_conns", KEY_NODE, LEARNING_ROW(table, deep_r_conns),                                                 \
          .help = "names of sparse connections that Deep R rewires: [Conn_input_hidden]"},                             \
+        {"deep_r_l1_strength", KEY_NUMBER, LEARNING_ROW(table, deep_r_l1_strength), .standard = "0.01",              \
+         .help = "what draws their weights to zero"},                                                                 \
     {                                                                                                                 \
-        "deep_r_l1_strength", KEY_NUMBER, LEARNING_ROW(table, deep_r_l1_strength), .standard = "0.01",                \
-                                                                                   .help =                            \
-                                                                                       "what draws their weights to " \
-                                                                                       "zero"                         \
+        "deep_r_record_rewirings", KEY_FLAG, LEARNING_ROW(table, deep_r_record_rewirings), .standard = "false",       \
+            .help = "how many synapses moved, and found no place: in the history, and of each step in recorded/"      \
     }
 
 /* An optimiser, if it is given. */

@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "cli/recorded.h"
 #include "cli/report.h"
+#include "cli/rewirings.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 
@@ -137,6 +138,8 @@ static int execute(job *j)
     if (j->result && recorded_save(j->e.context, j->folder, j->result, &j->e.validation_callbacks, true) < 0 &&
         !status)
         status = fault_library(NULL, j->e.context, RV_ERR_FILE);
+    if (j->result && !status)
+        status = rewirings_save(&j->e, j->folder);
     if (!status && interrupt_signal()) {
         note("stopped by a signal; to go on: ranvier train --resume %s", j->folder);
         status = STATUS_SIGNAL + interrupt_signal();

@@ -103,6 +103,7 @@ static int run_batch(rv_run *run)
     if (error)
         return error;
     rv_scores_add(run);
+    rv_rewirings_note(run);
     error = rv_probes_end(run);
     if (!error && run->predictions)
         error = rv_engine_share_readouts(run->engine, run->batch_count);
@@ -204,14 +205,17 @@ static int run_epoch(rv_run *run, const rv_position *begun)
         for (size_t i = 0; i < run->num_members; i++)
             run->order[i] = run->members[run->order[i]];
     }
-    if (!begun)
+    if (!begun) {
+        rv_rewirings_begin_epoch(run);
         error = rv_hooks_call(run, RV_ON_EPOCH_BEGIN, run->epoch);
+    }
     if (!error && is_stopped(run))
         error = settle(run, (rv_position){run->epoch, 0, true});
     if (!error)
         error = run_batches(run, begun ? begun->batch : 0);
     if (!error && !is_stopped(run)) /* else it is resumed with what has gathered so far */
         error = rv_gradient_flush(run->engine);
+    rv_rewirings_note(run);
     if (!error && run->validation && !is_stopped(run))
         error = validate(run);
     if (!error)

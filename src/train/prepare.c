@@ -61,6 +61,8 @@ static int finish(rv_run *run, const rv_callback *callbacks, size_t num_callback
 {
     int error = rv_scores_create(run);
     if (!error)
+        error = rv_rewirings_create(run);
+    if (!error)
         error = rv_hooks_create(&run->hooks, run, callbacks, num_callbacks);
     if (!error)
         error = rv_quantities_settle(run);
@@ -217,6 +219,7 @@ void rv_run_free(rv_run *run)
     rv_scores_clear(&run->scores);
     rv_history_clear(&run->history);
     rv_quantities_free(run);
+    rv_rewirings_free(run);
     rv_run_forget_saves(run);
     rv_run_free(run->validation);
     rv_engine_free(run->engine);

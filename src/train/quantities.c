@@ -11,8 +11,8 @@
 
 struct rv_quantity {
     rv_run *run;
-    const rv_population *population;
-    char name[64]; /* "rate", "val_rate" */
+    const char *owner; /* name of the population, or of what else it is about */
+    char name[64];     /* "rate", "val_rate" */
     size_t index;  /* of its item */
     rv_quantity *next;
 };
@@ -31,6 +31,28 @@ static int check_open(const rv_run *run, const char *what)
                               : RV_OK;
 }
 
+int rv_quantity_add_of(rv_quantity **out, rv_run *run, const char *owner, const char *name)
+{
+    *out = NULL;
+    rv_quantity **end = &run->quantities, *quantity;
+    char full[sizeof quantity->name];
+    const int length = snprintf(full, sizeof full, "%s%s", run->kind == RV_RUN_VALIDATE ? "val_" : "",
+                                name ? name : "");
+    if (!name || !*name || strchr(name, '.') || length >= (int)sizeof full)
+        return rv_fail(run->context, RV_ERR_NAME, "'%s' cannot be the name of a quantity", name ? name : "(null)");
+    for (; *end; end = &(*end)->next)
+        if (!strcmp((*end)->owner, owner) && !strcmp((*end)->name, full))
+            return rv_fail(run->context, RV_ERR_NAME, "quantity '%s.%s' is added twice", owner, full);
+    quantity = *end = *out = rv_alloc(run->context, 1, sizeof *quantity, "a quantity");
+    if (!quantity)
+        return RV_ERR_MEMORY;
+    quantity->run = run;
+    quantity->owner = owner;
+    memcpy(quantity->name, full, sizeof full);
+    run->scores.num_added++;
+    return RV_OK;
+}
+
 int rv_quantity_add(rv_quantity **out, rv_run *run, const rv_population *population, const char *name)
 {
     *out = NULL;
@@ -40,23 +62,7 @@ int rv_quantity_add(rv_quantity **out, rv_run *run, const rv_population *populat
     if (!population || population->network != run->model->network)
         return rv_fail(run->context, RV_ERR_ARGUMENT, "quantity '%s' needs a population of this network",
                        name ? name : "(null)");
-    rv_quantity **end = &run->quantities, *quantity;
-    char full[sizeof quantity->name];
-    const int length = snprintf(full, sizeof full, "%s%s", run->kind == RV_RUN_VALIDATE ? "val_" : "",
-                                name ? name : "");
-    if (!name || !*name || strchr(name, '.') || length >= (int)sizeof full)
-        return rv_fail(run->context, RV_ERR_NAME, "'%s' cannot be the name of a quantity", name ? name : "(null)");
-    for (; *end; end = &(*end)->next)
-        if ((*end)->population == population && !strcmp((*end)->name, full))
-            return rv_fail(run->context, RV_ERR_NAME, "quantity '%s.%s' is added twice", population->name, full);
-    quantity = *end = *out = rv_alloc(run->context, 1, sizeof *quantity, "a quantity");
-    if (!quantity)
-        return RV_ERR_MEMORY;
-    quantity->run = run;
-    quantity->population = population;
-    memcpy(quantity->name, full, sizeof full);
-    run->scores.num_added++;
-    return RV_OK;
+    return rv_quantity_add_of(out, run, population->name, name);
 }
 
 void rv_quantity_set(rv_quantity *quantity, double value)
@@ -157,7 +163,7 @@ int rv_quantities_settle(rv_run *run)
     for (size_t i = first; i < num; i++, quantity = quantity->next) {
         quantity->index = i;
         items[i] =
-            (rv_metric_value){.output = quantity->population->name, .name = quantity->name, .value = (double)NAN};
+            (rv_metric_value){.output = quantity->owner, .name = quantity->name, .value = (double)NAN};
     }
     scores->labels = rv_alloc(run->context, num, RV_LABEL_SIZE, "metrics");
     if (!scores->labels)

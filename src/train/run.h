@@ -208,6 +208,19 @@ int rv_quantities_settle(rv_run *run);
 void rv_quantities_free(rv_run *run);
 /* Ranks: rank 0 knows what was recorded; the others get its quantities. */
 int rv_quantities_share(rv_run *run);
+/* As rv_quantity_add, of anything that has a name, which must outlive the run. */
+int rv_quantity_add_of(rv_quantity **out, rv_run *run, const char *owner, const char *name);
+
+/* ---- what Deep R did, where it is recorded ----------------------------------------------------------------------- */
+
+typedef struct rv_rewiring_list rv_rewiring_list;
+
+int rv_rewirings_create(rv_run *run); /* before callbacks are set up */
+void rv_rewirings_free(rv_run *run);
+void rv_rewirings_begin_epoch(rv_run *run);
+void rv_rewirings_note(rv_run *run); /* after steps of the optimiser */
+int rv_rewirings_put(const rv_run *run, rv_state *state);
+int rv_rewirings_get_state(rv_run *run, rv_state *state);
 
 /* ---- history: the metrics of every finished epoch --------------------------------------------------------------------- */
 
@@ -261,6 +274,7 @@ struct rv_run {
     rv_history history;
     rv_quantity *quantities; /* list */
     rv_monitor *monitors;    /* list */
+    rv_rewiring_list *rewirings; /* NULL = none are recorded */
     const char *setting_up;  /* name of the callback whose set_params is running */
     bool executed;
 

@@ -270,6 +270,8 @@ int rv_run_put_state(rv_run *run, rv_state *state)
     if (!error)
         error = rv_history_put(&run->history, state);
     if (!error)
+        error = rv_rewirings_put(run, state);
+    if (!error)
         error = visit_network(run, state, lend_array);
     if (!error)
         error = visit_synapses(run, state, false);
@@ -287,6 +289,8 @@ int rv_run_get_state(rv_run *run, rv_state *state)
         error = check_facts(run, state);
     if (!error)
         error = rv_history_get(&run->history, state);
+    if (!error)
+        error = rv_rewirings_get_state(run, state);
     if (!error)
         error = get_progress(run, state);
     if (!error)

@@ -31,9 +31,30 @@ typedef struct random_weights {
     bool delayed;
 } random_weights;
 
+static rv_synapse synapse_of(const training_task *task)
+{
+    return task->desc.rule == TRAINING_EVENTPROP ? rv_exponential((rv_exponential_params){.tau = rv_const(5)})
+                                                 : rv_delta();
+}
+
+/* A third of the synapses, stronger for it. */
+static int connect_sparsely(training_task *task, int which, rv_population *source, rv_population *target,
+                            random_weights w)
+{
+    const double scale = sqrt(3) / sqrt((double)rv_population_size(source));
+    return rv_connection_add(
+        &task->connections[which], task->network, source, target,
+        &(rv_connection_desc){
+            .connectivity = rv_fixed_probability((rv_fixed_probability_desc){
+                .p = 1.0 / 3, .weight = rv_normal(scale * w.mean, scale * w.sd)}),
+            .synapse = synapse_of(task)});
+}
+
 static int connect(training_task *task, int which, rv_population *source, rv_population *target, random_weights w,
                    uint64_t *random)
 {
+    if (task->desc.deep_r && which < 2)
+        return connect_sparsely(task, which, source, target, w);
     const size_t size = rv_population_size(source) * rv_population_size(target);
     const double scale = 1 / sqrt((double)rv_population_size(source));
     float *const weights = malloc(size * sizeof *weights), *const delays = malloc(size * sizeof *delays);
@@ -48,9 +69,7 @@ static int connect(training_task *task, int which, rv_population *source, rv_pop
             &(rv_connection_desc){.connectivity = {.model = rv_dense(rv_const(0)).model,
                                                    .weight = rv_array(weights, size),
                                                    .delay = w.delayed ? rv_array(delays, size) : rv_const(0)},
-                                  .synapse = task->desc.rule == TRAINING_EVENTPROP
-                                                 ? rv_exponential((rv_exponential_params){.tau = rv_const(5)})
-                                                 : rv_delta(),
+                                  .synapse = synapse_of(task),
                                   .max_delay_steps = w.delayed ? 8 : 0});
     free(weights);
     free(delays);
@@ -140,12 +159,16 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
 {
     const training_task_desc *const d = &task->desc;
     const rv_connection *const learn_delays[] = {task->connections[0]};
+    const rv_connection *const rewired[] = {task->connections[0], task->connections[1]};
     if (d->rule != TRAINING_EVENTPROP)
         return rv_compile_eprop(out, task->network,
                                 &(rv_eprop_desc){.example_timesteps = d->timesteps,
                                                  .batch_size = batch_size,
                                                  .optimiser = rv_adam(1e-2),
                                                  .online = d->online,
+                                                 .deep_r_conns = rewired,
+                                                 .num_deep_r_conns = d->deep_r ? 2 : 0,
+                                                 .deep_r_record_rewirings = true,
                                                  .schedule = d->schedule,
                                                  .keep_gradients = !d->forget_gradients});
     return rv_compile_eventprop(out, task->network,
@@ -164,6 +187,9 @@ int training_task_compile(rv_compiled_network **out, const training_task *task, 
                                                      .delay_learn_conns = learn_delays,
                                                      .num_delay_learn_conns = d->learn_delays ? 1 : 0,
                                                      .delay_optimiser = rv_adam(0.3),
+                                                     .deep_r_conns = rewired,
+                                                     .num_deep_r_conns = d->deep_r ? 2 : 0,
+                                                     .deep_r_record_rewirings = true,
                                                      .schedule = d->schedule,
                                                      .keep_gradients = !d->forget_gradients});
 }

@@ -16,6 +16,7 @@ typedef struct training_task_desc {
     size_t inputs, hidden, outputs, examples, timesteps;
     double regularisation;   /* lambda of both signs */
     double spikes_per_input; /* mean number in an example */
+    bool deep_r;             /* the first two connections are sparse and rewired */
     bool delays;             /* of up to 6 steps on the first two connections */
     bool learn_delays;       /* of the first connection */
     bool first_spikes;       /* outputs spike, and the loss is of the times of their first spikes */
