@@ -78,7 +78,10 @@ static void run(const wired *w, const rv_connectivity_ops *ops, size_t t, result
             memset(r->gradient + begin, 0, rv_row_padded(&l->rows, row) * sizeof(float));
         ops->weigh(l, r->weighed + begin, row, r->gradient + begin, in.factor);
         if (ops->row_sum)
-            ops->row_sum(l, r->row_sum + begin, row, in.ring, l->n_pad, (const uint32_t[]){2, 0, 2}, 3);
+            for (uint32_t k = 0; k < 2; k++) /* rows 2, 0, 2, the second time added to what is there */
+                for (size_t j = 0; j < rv_row_padded(&l->rows, row); j += 16)
+                    ops->row_sum(l, r->row_sum + begin, k > 0, row, j, j + 16, in.ring, l->n_pad,
+                                 (const uint32_t[]){2, 0, 2} + k, k + 1);
     }
     if (!ops->forward_delayed)
         return;

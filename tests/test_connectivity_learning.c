@@ -176,10 +176,16 @@ static void bits_do_not_depend_on_how_it_is_computed(void **state)
         const char *isa;
         rv_schedule schedule;
     } ways[] = {
-        {"one thread, slots", 1, NULL, RV_SCHEDULE_SLOTS},  {"one thread, rows", 1, NULL, RV_SCHEDULE_ROWS},
-        {"three threads, slots", 3, NULL, RV_SCHEDULE_SLOTS}, {"three threads, rows", 3, NULL, RV_SCHEDULE_ROWS},
-        {"base", 2, "base", RV_SCHEDULE_SLOTS},             {"v2", 1, "v2", RV_SCHEDULE_ROWS},
-        {"v3", 2, "v3", RV_SCHEDULE_SLOTS},                 {"v4", 2, "v4", RV_SCHEDULE_ROWS},
+        {"one thread, examples", 1, NULL, RV_SCHEDULE_EXAMPLES},
+        {"two threads, examples", 2, "v3", RV_SCHEDULE_EXAMPLES},
+        {"one thread, slots", 1, NULL, RV_SCHEDULE_SLOTS},
+        {"one thread, rows", 1, NULL, RV_SCHEDULE_ROWS},
+        {"three threads, slots", 3, NULL, RV_SCHEDULE_SLOTS},
+        {"three threads, rows", 3, NULL, RV_SCHEDULE_ROWS},
+        {"base", 2, "base", RV_SCHEDULE_SLOTS},
+        {"v2", 1, "v2", RV_SCHEDULE_ROWS},
+        {"v3", 2, "v3", RV_SCHEDULE_SLOTS},
+        {"v4", 2, "v4", RV_SCHEDULE_ROWS},
     };
     (void)state;
     for (size_t index = 0; index < 3 * NUM_NETWORKS; index++) {

@@ -265,8 +265,8 @@ static void any_number_of_threads_gives_the_same_bits(void **state)
     compare(*state, &one, &many);
 }
 
-/* Slots and rows are two orders of work for one sum. */
-static void both_schedules_of_the_gradient_give_the_same_bits(void **state)
+/* Slots, examples and rows are three orders of work for one sum. */
+static void all_schedules_of_the_gradient_give_the_same_bits(void **state)
 {
     static const manner slots = {.name = "slots", .threads = 1, .schedule = RV_SCHEDULE_SLOTS};
     static const manner slots_of_three = {
@@ -280,6 +280,14 @@ static void both_schedules_of_the_gradient_give_the_same_bits(void **state)
         .name = "slots, no gradients kept", .threads = 1, .forgets = true, .schedule = RV_SCHEDULE_SLOTS};
     static const manner rows_forget = {
         .name = "rows, no gradients kept", .threads = 2, .forgets = true, .schedule = RV_SCHEDULE_ROWS};
+    static const manner examples = {.name = "examples", .threads = 1, .schedule = RV_SCHEDULE_EXAMPLES};
+    static const manner examples_of_three = {
+        .name = "examples, three threads", .threads = 3, .records = true, .schedule = RV_SCHEDULE_EXAMPLES};
+    static const manner examples_by_steps = {
+        .name = "examples, step by step", .threads = 2, .steps = true, .schedule = RV_SCHEDULE_EXAMPLES};
+    compare(*state, &slots, &examples);
+    compare(*state, &slots_of_three, &examples_of_three);
+    compare(*state, &slots, &examples_by_steps);
     compare(*state, &slots, &rows);
     compare(*state, &slots, &slots_forget);
     compare(*state, &slots, &rows_forget);
@@ -305,6 +313,7 @@ static void any_instruction_set_gives_the_same_bits(void **state)
         print_message("# instruction set %s: %s\n", names[i], has ? "compared" : "not on this machine");
         if (has) {
             compare_instruction_sets(*state, names[i], RV_SCHEDULE_SLOTS);
+            compare_instruction_sets(*state, names[i], RV_SCHEDULE_EXAMPLES);
             compare_instruction_sets(*state, names[i], RV_SCHEDULE_ROWS);
         }
     }
@@ -394,7 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(a_repeated_run_gives_the_same_bits),
         EACH(any_number_of_threads_gives_the_same_bits),
-        EACH(both_schedules_of_the_gradient_give_the_same_bits),
+        EACH(all_schedules_of_the_gradient_give_the_same_bits),
         EACH(any_instruction_set_gives_the_same_bits),
         EACH(recorders_change_no_bit),
         EACH(advancing_step_by_step_changes_no_bit),

@@ -28,6 +28,8 @@ typedef enum rv_schedule {
     RV_SCHEDULE_SLOTS,    /* partial sums are filled while sweeping: memory of a few gradients */
     RV_SCHEDULE_ROWS,     /* the batch's adjoints are kept, then every row of weights is summed and learnt at once:
                              memory of batch x timesteps x neurons */
+    RV_SCHEDULE_EXAMPLES, /* an example's adjoints are kept, then every row of its spikes is added to the partial sums at
+                             once: memory of a few gradients, and threads x timesteps x neurons */
 } rv_schedule;
 
 /* The weights of one connection learn with an optimiser of their own. */

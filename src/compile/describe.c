@@ -93,7 +93,11 @@ int rv_compiled_network_describe(char **out, const rv_compiled_network *model)
     if (model->rule) {
         for (size_t i = 0; i < model->num_optimisers; i++)
             describe_optimiser(&t, &model->optimisers[i]);
-        say(&t, "gradient: %s schedule, %zu leaves\n", model->rows ? "rows" : "slots", model->num_leaves);
+        say(&t, "gradient: %s schedule, %zu leaves\n",
+            model->rows          ? "rows"
+            : model->after_sweep ? "examples"
+                                 : "slots",
+            model->num_leaves);
     }
     say(&t, "instruction set: %s, threads: %d\n", rv_isa_name(model->context->isa), model->context->num_threads);
     say(&t, "memory: %.3f MB of weights, parameters and learning state\n",

@@ -41,6 +41,7 @@ void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *p)
             group->factor[j] = (float)-tau_syn;
         }
     }
+    rv_plan_update_mask(p);
     for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++) {
         rv_plan_connection *c = &model->connections[i];
         const float *factor = p->groups[c->group].factor;

@@ -11,6 +11,7 @@
 enum { WEIGHTS, DELAYS, BIASES, NUM_COMMON };
 
 #define ROWS_MAX_BYTES (32U << 20) /* histories of a batch that still stream well from the last-level cache */
+#define EXAMPLES_MAX_BYTES (64U << 20) /* of an example, for every thread */
 
 static int add_optimiser(rv_compiled_network *model, const char *name, const rv_optimiser *optimiser)
 {
@@ -68,7 +69,7 @@ int rv_plan_learning_options(rv_compiled_network *model)
 {
     rv_learning *l = &model->learning;
     rv_context *context = model->context;
-    if (l->schedule > RV_SCHEDULE_ROWS)
+    if (l->schedule > RV_SCHEDULE_EXAMPLES)
         return rv_fail(context, RV_ERR_VALUE, "%s: schedule must be one of rv_schedule, got %d", model->rule->name,
                        (int)l->schedule);
     if (!(l->clip_value >= 0 && isfinite(l->clip_value)) || !(l->clip_norm >= 0 && isfinite(l->clip_norm)))
@@ -119,16 +120,18 @@ static bool learns(const rv_plan_connection *c)
     return !c->connection->frozen && !c->connection->connectivity.model->fixed;
 }
 
-/* Signs of spikes and delays of their own are not in the sorted lists. */
-static bool can_use_rows(const rv_compiled_network *model, const rv_plan_connection *c)
+/* Whether its gradient can be summed row by row: signs of spikes and delays of their own are not in the sorted lists. */
+static bool can_sum_rows(const rv_compiled_network *model, const rv_plan_connection *c)
 {
     return learns(c) && !c->delays && c->ops->row_sum && !model->populations[c->source].is_signed;
 }
 
 int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *c)
 {
-    const bool slots = !model->rows || !can_use_rows(model, c);
+    const bool sums_rows = can_sum_rows(model, c), slots = !model->rows || !sums_rows;
     int error = RV_OK;
+    c->weight.after_sweep = model->after_sweep && sums_rows;
+    model->populations[c->source].after_sweep |= c->weight.after_sweep;
     model->populations[c->source].has_outgoing = true;
     model->populations[c->source].has_rows |= !slots;
     model->slots |= learns(c) && slots;
@@ -151,18 +154,20 @@ static int plan_bias(rv_compiled_network *model, rv_plan_population *p)
                : RV_OK;
 }
 
-/* Where any connection can use rows, the others use slots beside it. */
-static bool choose_rows(const rv_compiled_network *model)
+/* Connections whose gradient cannot be summed row by row fill slots while sweeping, beside the others. */
+static void choose_schedule(rv_compiled_network *model)
 {
+    const rv_schedule schedule = model->learning.schedule;
+    const double bytes =
+        (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1 + model->max_delay);
     bool any = false;
     for (uint32_t i = 0; i < model->num_connections; i++)
-        any |= can_use_rows(model, &model->connections[i]);
-    if (!any || model->learning.schedule != RV_SCHEDULE_AUTO)
-        return any && model->learning.schedule == RV_SCHEDULE_ROWS;
-    const double bytes =
-        (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1 + model->max_delay) *
-                         (double)model->batch_size;
-    return bytes <= ROWS_MAX_BYTES;
+        any |= can_sum_rows(model, &model->connections[i]);
+    model->rows = any && (schedule == RV_SCHEDULE_ROWS ||
+                          (schedule == RV_SCHEDULE_AUTO && bytes * (double)model->batch_size <= ROWS_MAX_BYTES));
+    model->after_sweep =
+        any && !model->rows &&
+        (schedule == RV_SCHEDULE_EXAMPLES || (schedule == RV_SCHEDULE_AUTO && bytes <= EXAMPLES_MAX_BYTES));
 }
 
 int rv_plan_learning(rv_compiled_network *model)
@@ -175,7 +180,7 @@ int rv_plan_learning(rv_compiled_network *model)
     int error = rv_plan_pending(model);
     if (error)
         return error;
-    model->rows = choose_rows(model);
+    choose_schedule(model);
     for (uint32_t i = 0; !error && i < model->num_connections; i++)
         error = rv_plan_connection_learning(model, &model->connections[i]);
     for (uint32_t i = 0; !error && i < model->num_connections; i++)

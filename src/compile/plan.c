@@ -339,6 +339,26 @@ static int build_connections(rv_compiled_network *model)
 
 /* ---- the whole ---- */
 
+static bool is_one_number(const float *x, size_t n)
+{
+    bool same = true;
+    for (size_t j = 1; x && same && j < n; j++)
+        same = memcmp(&x[j], &x[0], sizeof *x) == 0;
+    return same;
+}
+
+/* Padding counts too: it must not spike. */
+void rv_plan_update_mask(rv_plan_population *p)
+{
+    bool same = true;
+    for (int c = 0; same && c < p->model->num_coeffs; c++)
+        same = is_one_number(p->coeff[c], p->n_pad);
+    for (size_t g = 0; same && g < p->num_groups; g++)
+        same = is_one_number(p->groups[g].beta, p->n_pad) && is_one_number(p->groups[g].scale, p->n_pad) &&
+               is_one_number(p->groups[g].flow, p->n_pad);
+    p->mask = same ? RV_PAD - 1 : SIZE_MAX;
+}
+
 void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population *p)
 {
     const rv_neuron_model *neuron = p->model;
@@ -353,6 +373,7 @@ void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population 
         rv_plan_group *group = &p->groups[g];
         group->model->coefficients(group->beta, group->scale, (const float *const *)group->param, p->n, model->dt);
     }
+    rv_plan_update_mask(p);
     const size_t num_groups = neuron->takes_values ? 1 : p->num_groups;
     const int variant = neuron->variant ? neuron->variant((const float *const *)p->param, p->n, num_groups) : 0;
     const rv_neuron_ops *ops = neuron->ops(model->context->isa);

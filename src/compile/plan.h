@@ -16,6 +16,7 @@
 #include "outputs/model.h"
 #include "synapses/model.h"
 
+#define RV_PAD ((size_t)16) /* arrays over neurons are padded to a multiple of this */
 #define RV_NONE SIZE_MAX /* an offset that is not there */
 #define RV_MAX_LEAVES 8  /* of the gradient's sum: threads x ranks that share a batch without waiting */
 
@@ -57,6 +58,7 @@ typedef struct rv_plan_parameter {
     float *accumulated;            /* gradients times examples of the batches since the last step; NULL unless needed */
     float *joined;                 /* several ranks: the sum of all leaves, on all ranks; NULL with one */
     float *slots;                  /* (num_leaves) times the rows: sums of the leaves; NULL with the rows schedule */
+    bool after_sweep;              /* an example adds to its slots when it has been swept back, not while it is */
     uint8_t *touched;              /* (num_leaves, rows) whether the slot's row holds anything */
     uint8_t *moving;               /* (rows) whether the row ever had a gradient; others need no step */
     float *moment[RV_MAX_MOMENTS];
@@ -92,6 +94,7 @@ typedef struct rv_plan_population {
     size_t n, n_pad;
     float *param[RV_MAX_PARAMS]; /* (n) flags and scalars too */
     float *coeff[RV_MAX_COEFFS]; /* (n_pad) */
+    size_t mask; /* what steps see of a neuron's number j in coefficients and in those of groups: see rv_neuron_step */
     rv_plan_group *groups;
     size_t num_groups;
     uint32_t first_connection, num_connections; /* incoming ones, in the plan's order */
@@ -123,6 +126,7 @@ typedef struct rv_plan_population {
     size_t lambda_a;   /* the same, of models whose threshold adapts */
     bool has_outgoing; /* its spikes come back as feedback */
     bool has_rows;     /* a connection from it uses the rows schedule */
+    bool after_sweep;  /* or adds to slots after the sweep */
     double reg_lambda_upper, reg_lambda_lower, reg_nu_upper; /* see rv_regularisation */
 } rv_plan_population;
 
@@ -221,6 +225,7 @@ struct rv_compiled_network {
     uint32_t max_delay;     /* timesteps: how far ahead of a spike the adjoint may be met, less one */
     size_t num_leaves;      /* S: a power of two */
     bool rows;              /* the rows schedule, for all connections that can use it */
+    bool after_sweep;       /* that of examples, likewise: slots, added to after an example's sweep */
     bool slots;             /* some use slots */
 };
 
@@ -242,6 +247,9 @@ int rv_plan_learning_options(rv_compiled_network *model);
 
 /* The last step of a compiler that learns, once it has laid out the histories: schedule and memory of the gradient. */
 int rv_plan_learning(rv_compiled_network *model);
+
+/* Whether all neurons of a population are alike: after its coefficients have changed. */
+void rv_plan_update_mask(rv_plan_population *population);
 
 /* EventProp's part of the coefficients. */
 void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *population);
@@ -285,7 +293,7 @@ static inline bool rv_plan_is_regularised(const rv_plan_population *p)
 
 static inline size_t rv_pad(size_t n)
 {
-    return (n + 15) / 16 * 16;
+    return (n + RV_PAD - 1) / RV_PAD * RV_PAD;
 }
 
 #endif

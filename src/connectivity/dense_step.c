@@ -1,5 +1,7 @@
 /* Dense connections: a spike is a row. Without delays the row kernels do it all; with a delay per synapse a row is
  * scattered over, or gathered from, the rows of a ring. */
+#include <string.h>
+
 #include "connectivity/model.h"
 #include "kernels/isa.h"
 
@@ -25,13 +27,13 @@ static void weigh(const rv_links *l, float *out, size_t row, const float *sum, c
     l->kernels->multiply(out, sum, factor, l->rows.stride);
 }
 
-static void row_sum(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
-                    const uint32_t *entries, size_t num)
+static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t begin, size_t end, const float *x,
+                    size_t x_stride, const uint32_t *entries, size_t num)
 {
     (void)row;
-    for (size_t j = 0; j < l->rows.stride; j++)
-        out[j] = 0;
-    l->kernels->add_rows(out, NULL, x, x_stride, entries, num, 0, l->rows.stride);
+    if (!add)
+        memset(out + begin, 0, (end - begin) * sizeof *out);
+    l->kernels->add_rows(out, NULL, x, x_stride, entries, num, begin, end);
 }
 
 /* ---- a delay per synapse ---- */

@@ -74,10 +74,11 @@ typedef struct rv_connectivity_ops {
     /* out[k] = sum[k] * factor[target of weight k of the row], 0 in the padding, as in that of factor (n_pad). Where a
      * weight leads to different targets, factor[0] is that of all of them. */
     void (*weigh)(const rv_links *links, float *out, size_t row, const float *sum, const float *factor);
-    /* OPTIONAL, where row i of the weights is source i's: out (padded row) = sum over entries e of x[e * x_stride +
-     * target of each weight]. NULL: the rows schedule cannot be used. */
-    void (*row_sum)(const rv_links *links, float *out, size_t row, const float *x, size_t x_stride,
-                    const uint32_t *entries, size_t num);
+    /* OPTIONAL, where row i of the weights is source i's: out (padded row) = what it holds (add) or 0, + x[e * x_stride +
+     * target of each weight] of every entry e; numbers begin .. end - 1 of the row, multiples of 16. NULL: its gradient
+     * cannot be summed row by row. */
+    void (*row_sum)(const rv_links *links, float *out, bool add, size_t row, size_t begin, size_t end, const float *x,
+                    size_t x_stride, const uint32_t *entries, size_t num);
 
     /* The same where every synapse has a delay d of its own. OPTIONAL: NULL = the model has no delays.
      * pending[t + d][j] += weight */

@@ -64,15 +64,18 @@ static void weigh(const rv_links *l, float *out, size_t row, const float *sum, c
         out[k] = 0;
 }
 
-static void row_sum(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
-                    const uint32_t *entries, size_t num)
+static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t begin, size_t end, const float *x,
+                    size_t x_stride, const uint32_t *entries, size_t num)
 {
-    const size_t begin = l->rows.begin[row], padded = rv_row_padded(&l->rows, row);
-    const uint32_t *target = rv_sparse_targets(l) + begin;
-    memset(out, 0, padded * sizeof *out);
-    for (size_t e = 0; e < num; e++)
-        for (size_t k = 0; k < padded; k += RV_WIDTH)
-            *rv_at(out + k) += rv_gather(x + entries[e] * x_stride, target + k);
+    const uint32_t *target = rv_sparse_targets(l) + l->rows.begin[row];
+    for (size_t k = begin; k < end; k += RV_WIDTH) {
+        rv_vec sum = {0};
+        if (add)
+            sum = *rv_cat(out + k);
+        for (size_t e = 0; e < num; e++)
+            sum += rv_gather(x + entries[e] * x_stride, target + k);
+        *rv_at(out + k) = sum;
+    }
 }
 
 /* ---- a delay per synapse ---- */

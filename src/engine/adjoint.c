@@ -62,6 +62,7 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         .lambda_i_next = next,
         .lambda_i = lambda_i,
         .difference = difference,
+        .mask = p->mask,
         .alpha = p->coeff[p->model->alpha_coeff],
         .beta = beta,
         .flow = flow,
@@ -95,10 +96,10 @@ static later begin(const rv_engine *engine, const rv_worker *worker, const rv_ex
         .difference = {worker->difference, model->max_delay + 2, model->difference_size},
     };
     size_t zero = 0; /* all of a ring; the rows after the last step of what is kept whole */
-    if (model->rows) {
+    if (model->rows)
         after.lambda_i.base = engine->histories + example->position * steps * model->history_size;
+    if (model->rows || model->after_sweep)
         zero = model->num_steps;
-    }
     memset(after.lambda_i.base + zero * model->history_size, 0, (steps - zero) * model->history_size * sizeof(float));
     memset(after.difference.base, 0, after.difference.num_rows * model->difference_size * sizeof(float));
     memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
@@ -129,4 +130,6 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
         if (example->num_taps)
             rv_taps_back(engine, worker, example, after.lambda_i, after.difference, t);
     }
+    if (model->after_sweep)
+        rv_gradient_sum_example(engine, worker, example, leaf, after.lambda_i.base);
 }

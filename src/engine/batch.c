@@ -75,7 +75,7 @@ static void sweep_example(const sweep_job *job, int worker, size_t position)
     rv_example *example = &engine->examples[position];
     if (!rv_engine_owns(engine, position) || (job->forward && forward_example(job, worker, example)))
         return;
-    if (!job->backward)
+    if (!job->backward || (example->error = rv_gradient_make_room(engine, &engine->workers[worker], example)))
         return;
     double since = start_clock(engine);
     if (job->batch->turn)

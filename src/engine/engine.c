@@ -45,6 +45,7 @@ static int make_block(rv_engine *engine, rv_block *block)
             .end = p->n_pad,
             .state = state,
             .coeff = (const float *const *)p->coeff,
+            .mask = &p->mask,
             .param = (const float *const *)p->param,
             .num_groups = p->model->takes_values ? 1 : p->num_groups,
             .in_syn = (const float *const *)in_syn,
@@ -107,12 +108,13 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->history = model->rows ? NULL : new_floats(engine, rv_history_steps(model) * model->history_size);
     worker->difference = new_floats(engine, (model->max_delay + 2) * model->difference_size);
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
+    worker->begin = rv_arena_alloc(engine->arena, model->max_n_pad + 2, sizeof *worker->begin);
     worker->drive = new_floats(engine, (size_t)engine->num_targets * 2 * model->max_n_pad);
     worker->sums = new_floats(engine, model->num_leaves * model->max_n_pad);
     worker->row = new_floats(engine, longest_row(model));
     worker->scaled = new_floats(engine, longest_row(model));
     return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back &&
-                   worker->drive && worker->sums && worker->row && worker->scaled
+                   worker->begin && worker->drive && worker->sums && worker->row && worker->scaled
                ? RV_OK
                : RV_ERR_MEMORY;
 }
@@ -235,6 +237,8 @@ void rv_engine_free(rv_engine *engine)
             rv_free(engine->examples[e].tapes[i].ids);
             rv_free(engine->examples[e].tapes[i].crossing);
         }
+    for (int i = 0; engine->workers && i < engine->num_threads; i++)
+        rv_free(engine->workers[i].entries);
     for (uint32_t i = 0; engine->sorted && i < engine->model->num_populations; i++)
         rv_free(engine->sorted[i].entries);
     rv_arena_free(engine->arena);

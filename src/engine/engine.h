@@ -139,7 +139,10 @@ typedef struct rv_block {
 /* A worker's own memory. */
 typedef struct rv_worker {
     float *adjoint;    /* (adjoint_size) */
-    float *history;    /* slots schedule: (max_delay + 2, history_size), a ring over steps */
+    float *history;    /* without the rows schedule: (rv_history_steps, history_size), a ring over steps */
+    uint32_t *begin;   /* examples schedule: (max_n_pad + 2) a population's spikes by neuron begin there */
+    uint32_t *entries; /* (num_entries) then by step descending: the row of the history that each meets; grows */
+    size_t num_entries;
     float *difference; /* (max_delay + 2, difference_size), likewise */
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
     float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
@@ -278,6 +281,12 @@ void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_ex
 void rv_taps_back(const rv_engine *engine, const rv_worker *worker, const rv_example *example, rv_ring history,
                   rv_ring difference, uint32_t t);
 
+/* The same for parameters that are added to after the sweep, from history, whose rows are all steps: every row of their
+ * slots once, in the same order. Room for it must have been made. */
+int rv_gradient_make_room(const rv_engine *engine, rv_worker *worker, const rv_example *example);
+void rv_gradient_sum_example(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t leaf,
+                             const float *history);
+
 /* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);
 
@@ -329,7 +338,7 @@ int rv_deep_r_rewire(rv_engine *engine);
 /* Steps of LambdaI that are kept of an example: all, or those that spikes may still meet. */
 static inline size_t rv_history_steps(const rv_compiled_network *model)
 {
-    return (model->rows ? (size_t)model->num_steps + 1 : 2) + model->max_delay;
+    return (model->rows || model->after_sweep ? (size_t)model->num_steps + 1 : 2) + model->max_delay;
 }
 
 #endif

@@ -29,7 +29,7 @@ static const float *spread(const rv_plan_connection *c, size_t row, const float 
     static const uint32_t first = 0;
     if (!c->links.structure)
         return targets;
-    c->ops->row_sum(&c->links, room, row, targets, 0, &first, 1);
+    c->ops->row_sum(&c->links, room, false, row, 0, rv_row_padded(&c->links.rows, row), targets, 0, &first, 1);
     return room;
 }
 

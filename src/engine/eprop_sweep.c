@@ -14,10 +14,10 @@ static rv_ring begin(const rv_engine *engine, const rv_worker *worker, const rv_
     const size_t steps = rv_history_steps(model);
     rv_ring rows = {worker->history, steps, model->history_size};
     size_t zero = 0;
-    if (model->rows) {
+    if (model->rows)
         rows.base = engine->histories + example->position * steps * model->history_size;
+    if (model->rows || model->after_sweep)
         zero = model->num_steps - 1;
-    }
     memset(rows.base + zero * model->history_size, 0, (steps - zero) * model->history_size * sizeof(float));
     memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
     return rows;
@@ -97,6 +97,8 @@ static void sweep(const rv_engine *engine, rv_worker *worker, const rv_block *bl
         if (example->num_taps)
             rv_taps_back(engine, worker, example, rows, (rv_ring){0}, t);
     }
+    if (model->after_sweep)
+        rv_gradient_sum_example(engine, worker, example, leaf, rows.base);
 }
 
 void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, rv_example *example, size_t leaf)

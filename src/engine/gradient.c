@@ -119,8 +119,8 @@ static bool row_sums(const rv_engine *engine, const rv_worker *worker, const rv_
         if (begin[0] == begin[1])
             continue;
         sum[leaf] = worker->sums + leaf * model->max_n_pad;
-        c->ops->row_sum(&c->links, sum[leaf], row, lambda_i, model->history_size, sorted->entries + begin[0],
-                        begin[1] - begin[0]);
+        c->ops->row_sum(&c->links, sum[leaf], false, row, 0, rv_row_padded(&c->links.rows, row), lambda_i,
+                        model->history_size, sorted->entries + begin[0], begin[1] - begin[0]);
         any = true;
     }
     return any;

@@ -117,6 +117,16 @@ RV_INLINE uint32_t rv_mask_bits(rv_veci mask)
 #endif
 }
 
+/* one bit per lane where a >= b */
+RV_INLINE uint32_t rv_bits_not_below(rv_vec a, rv_vec b)
+{
+#if defined(__AVX512F__)
+    return (uint32_t)_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
+#else
+    return rv_mask_bits(a >= b);
+#endif
+}
+
 /* a sum of 16 lanes, in as many registers as it takes */
 typedef struct rv_lanes {
     rv_vec part[RV_LANES / RV_WIDTH];
@@ -140,13 +150,24 @@ RV_INLINE float rv_sum_lanes(const rv_lanes *sum)
     return (x[0] + x[2]) + (x[1] + x[3]);
 }
 
-/* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. */
+/* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. ids has room
+ * for end - begin, rounded up to 16. */
 RV_INLINE size_t rv_bits_to_ids(const uint64_t *words, size_t begin, size_t end, uint32_t *ids)
 {
     size_t num = 0;
+#if defined(__AVX512F__) /* how many there are in a word is hard to predict: no branch depends on it */
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    for (size_t j = begin; j < end; j += 16) {
+        const __mmask16 bits = (__mmask16)(words[j / 64] >> j % 64);
+        const __m512i id = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)j));
+        _mm512_storeu_si512(ids + num, _mm512_maskz_compress_epi32(bits, id));
+        num += (size_t)__builtin_popcount(bits);
+    }
+#else
     for (size_t w = begin / 64; w < (end + 63) / 64; w++)
         for (uint64_t bits = words[w]; bits; bits &= bits - 1)
             ids[num++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
+#endif
     return num;
 }
 

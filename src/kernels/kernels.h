@@ -5,6 +5,7 @@
 #ifndef RV_KERNELS_KERNELS_H
 #define RV_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,9 @@ typedef struct rv_kernels {
 
     /* steps[i] = the timestep in which a spike at times[i] (ms) fires; num_steps where that is too late */
     void (*steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
+
+    /* out = the num <= 16 ids (< 2^31), ascending; false if some are equal. Both have room for 16. */
+    bool (*sort_few)(uint32_t *out, const uint32_t *ids, size_t num);
 
     /* one step of Adam on n weights w with gradient g and moments m, v */
     void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);

@@ -179,6 +179,7 @@ static double sum_squares(const float *x, size_t n)
 }
 
 void RV_ISA_NAME(rv_steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
+bool RV_ISA_NAME(rv_sort_few)(uint32_t *out, const uint32_t *ids, size_t num);
 void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
 void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alpha, float momentum);
 
@@ -195,6 +196,7 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .clip = clip,
     .sum_squares = sum_squares,
     .steps_of = RV_ISA_NAME(rv_steps_of),
+    .sort_few = RV_ISA_NAME(rv_sort_few),
     .adam = RV_ISA_NAME(rv_adam),
     .sgd = RV_ISA_NAME(rv_sgd),
 };

@@ -7,34 +7,39 @@
 #include "kernels/isa.h"
 #include "neurons/model.h"
 
+/* One register of neurons of one group; v: LambdaV after step t + 1. */
+RV_INLINE rv_vec rv_flow_lambda_i(const rv_adjoint_step *s, size_t g, size_t j, rv_vec v, bool driven)
+{
+    const size_t k = j & s->mask;
+    const rv_vec next = *rv_cat(s->lambda_i_next[g] + j), beta = *rv_cat(s->beta[g] + k);
+    const rv_vec flow = *rv_cat(s->flow[g] + k);
+    rv_vec after;
+    if (driven) {
+        const rv_vec d = *rv_cat(s->drive + j);
+        after = d + flow * (v - d) + (next - d) * beta;
+    } else {
+        after = flow * v + next * beta;
+    }
+    *rv_at(s->lambda_i[g] + j) = after;
+    return after;
+}
+
 RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
 {
-    for (size_t g = 0; g < s->num_groups; g++) {
-        const float *next = s->lambda_i_next[g], *beta = s->beta[g], *flow = s->flow[g];
-        for (size_t j = 0; j < s->n_pad; j += RV_WIDTH) {
-            const rv_vec v = *rv_cat(s->lambda_v + j);
-            if (driven) {
-                const rv_vec d = *rv_cat(s->drive + j);
-                *rv_at(s->lambda_i[g] + j) =
-                    d + *rv_cat(flow + j) * (v - d) + (*rv_cat(next + j) - d) * *rv_cat(beta + j);
-            } else {
-                *rv_at(s->lambda_i[g] + j) = *rv_cat(flow + j) * v + *rv_cat(next + j) * *rv_cat(beta + j);
-            }
-        }
-    }
+    const size_t num_groups = s->num_groups;
     for (size_t j = 0; j < s->n_pad; j += RV_WIDTH) {
-        const rv_vec v = *rv_cat(s->lambda_v + j);
-        rv_vec after;
+        const rv_vec v = *rv_cat(s->lambda_v + j), alpha = *rv_cat(s->alpha + (j & s->mask));
+        rv_vec after = v * alpha;
         if (driven) {
             const rv_vec d = *rv_cat(s->drive + j);
-            after = d + (v - d) * *rv_cat(s->alpha + j);
-        } else {
-            after = v * *rv_cat(s->alpha + j);
+            after = d + (v - d) * alpha;
         }
         *rv_at(s->lambda_v + j) = after;
-        for (size_t g = 0; g < s->num_groups; g++)
+        for (size_t g = 0; g < num_groups; g++) {
+            const rv_vec lambda_i = rv_flow_lambda_i(s, g, j, v, driven);
             if (s->difference[g])
-                *rv_at(s->difference[g] + j) = after - *rv_cat(s->lambda_i[g] + j);
+                *rv_at(s->difference[g] + j) = after - lambda_i;
+        }
     }
 }
 

@@ -19,9 +19,10 @@ RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bo
 {
     rv_vec *v = rv_at(s->state[LIF_V] + j);
     const rv_vec before = *v;
-    rv_vec after = *rv_cat(s->coeff[LIF_ALPHA] + j) * before + *rv_cat(s->coeff[LIF_GAIN] + j) * rv_isyn(s, j, one_group);
-    rv_veci ready = {0};
-    ready = ~ready;
+    const size_t k = j & *s->mask;
+    rv_vec after =
+        *rv_cat(s->coeff[LIF_ALPHA] + k) * before + *rv_cat(s->coeff[LIF_GAIN] + k) * rv_isyn(s, j, one_group);
+    uint32_t ready = ~0U;
     if (mode != LIF_FREE) {
         rv_vec *refrac = rv_at(s->state[LIF_REFRAC_TIME] + j);
         const rv_vec zero = {0};
@@ -29,10 +30,10 @@ RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bo
         if (mode == LIF_REFRAC_HOLDS)
             after = rv_select(blocked, before, after);
         *refrac = rv_select(blocked, *refrac - s->dt, *refrac);
-        ready = *refrac <= zero;
+        ready = rv_bits_not_below(zero, *refrac);
     }
     *v = after;
-    return rv_mask_bits((after >= *rv_cat(s->coeff[LIF_V_THRESH] + j)) & ready);
+    return rv_bits_not_below(after, *rv_cat(s->coeff[LIF_V_THRESH] + k)) & ready;
 }
 
 /* The same for e-prop, which wants to know how close to the threshold V came. */
@@ -51,12 +52,12 @@ RV_INLINE size_t forward(const rv_neuron_step *s, rv_register_fn fires, int mode
     const size_t num = rv_walk(s, s->ids, fires, mode, one_group);
     float *v = s->state[LIF_V];
     for (size_t k = 0; k < num; k++) {
-        const size_t j = s->ids[k];
+        const size_t j = s->ids[k], c = j & *s->mask;
         if (s->crossing)
             s->crossing[k] = rv_current(s, j) - v[j];
-        v[j] = s->coeff[LIF_RESET_KEEP][j] * v[j] + s->coeff[LIF_RESET_TO][j];
+        v[j] = s->coeff[LIF_RESET_KEEP][c] * v[j] + s->coeff[LIF_RESET_TO][c];
         if (mode != LIF_FREE)
-            s->state[LIF_REFRAC_TIME][j] = s->coeff[LIF_TAU_REFRAC][j];
+            s->state[LIF_REFRAC_TIME][j] = s->coeff[LIF_TAU_REFRAC][c];
     }
     return num;
 }
@@ -93,7 +94,7 @@ static void adjoint(const rv_adjoint_step *s)
     for (size_t k = 0; k < s->num; k++) {
         const size_t j = s->ids[k];
         const float v = s->lambda_v[j];
-        rv_adjoint_jump(s, j, v + (jump[j] * v + s->back[k]) / s->crossing[k]);
+        rv_adjoint_jump(s, j, v + (jump[j & s->mask] * v + s->back[k]) / s->crossing[k]);
     }
 }
 

@@ -30,6 +30,8 @@ typedef struct rv_neuron_step {
     size_t begin, end;
     float *const *state;            /* [state variables] */
     const float *const *coeff;      /* [coefficients] */
+    const size_t *mask; /* those of neuron j, and in_scale, stand at j, and at j & *mask too: where all neurons are
+                                       alike, this is a few numbers that stay in the first cache */
     const float *const *param;      /* [parameters] (n) */
     size_t num_groups;              /* 0 = nothing arrives */
     const float *const *in_syn;     /* [groups] synaptic input after this step's arrivals, before its decay */
@@ -64,6 +66,7 @@ typedef struct rv_adjoint_step {
     const float *const *lambda_i_next;  /* [g] after step t + 1 */
     float *const *lambda_i;             /* [g] out: after step t */
     float *const *difference;           /* [g] out: LambdaV - LambdaI; NULL where no spikes but inputs arrive */
+    size_t mask;                        /* alpha, beta and flow of j stand at j & mask too, see rv_neuron_step */
     const float *alpha;                 /* exp(-dt / tau_mem) */
     const float *const *beta;           /* [g] exp(-dt / tau_syn) */
     const float *const *flow;           /* [g] what of LambdaV flows into LambdaI in a step */

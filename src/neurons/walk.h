@@ -11,11 +11,12 @@
 /* Isyn of one register of neurons */
 RV_INLINE rv_vec rv_isyn(const rv_neuron_step *s, size_t j, bool one_group)
 {
+    const size_t k = j & *s->mask;
     rv_vec i = {0};
     if (one_group)
-        return *rv_cat(s->in_syn[0] + j) * *rv_cat(s->in_scale[0] + j);
+        return *rv_cat(s->in_syn[0] + j) * *rv_cat(s->in_scale[0] + k);
     for (size_t g = 0; g < s->num_groups; g++)
-        i += *rv_cat(s->in_syn[g] + j) * *rv_cat(s->in_scale[g] + j);
+        i += *rv_cat(s->in_syn[g] + j) * *rv_cat(s->in_scale[g] + k);
     return i;
 }
 

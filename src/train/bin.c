@@ -10,88 +10,174 @@
 #include "data/spikes.h"
 #include "kernels/kernels.h"
 
-#define SHORT_RUN 32 /* keys that insertion sorts faster */
+#define FEW_IDS 16  /* that a register sorts */
+#define MANY_IDS 48 /* that insertion would not sort well */
 
 int rv_binner_create(rv_binner *binner, rv_context *context, size_t num_neurons, uint32_t num_steps, double dt)
 {
-    *binner = (rv_binner){.context = context, .num_steps = num_steps, .dt = dt, .num_neurons = num_neurons};
-    binner->occupied = rv_alloc(context, num_neurons, sizeof *binner->occupied, "binning");
-    return binner->occupied ? RV_OK : RV_ERR_MEMORY;
+    *binner = (rv_binner){.context = context, .num_steps = num_steps, .dt = dt, .num_words = (num_neurons + 63) / 64};
+    binner->offset = rv_alloc(context, (size_t)num_steps + 2, sizeof *binner->offset, "binning");
+    binner->end = rv_alloc(context, (size_t)num_steps + 2, sizeof *binner->end, "binning");
+    binner->words = rv_alloc(context, binner->num_words, sizeof *binner->words, "binning");
+    return binner->offset && binner->end && binner->words ? RV_OK : RV_ERR_MEMORY;
 }
 
 void rv_binner_clear(rv_binner *binner)
 {
-    rv_free(binner->keys);
+    rv_free(binner->ids);
+    rv_free(binner->offset);
+    rv_free(binner->end);
+    rv_free(binner->words);
     rv_free(binner->steps);
-    rv_free(binner->occupied);
+    rv_free(binner->by_step);
+    rv_free(binner->moved);
     *binner = (rv_binner){0};
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
 }
 
-/* Keys are nearly sorted: out of order only within a step, or where a spike was moved to the next. Returns whether two
- * are equal. */
-static bool sort_keys(uint64_t *keys, size_t num)
+static void sort_any(uint32_t *ids, uint32_t num)
 {
-    size_t moves = 0;
-    bool equal = false;
-    for (size_t i = 1; i < num; i++) {
-        const uint64_t key = keys[i];
-        size_t k = i;
-        if (keys[k - 1] < key)
-            continue;
-        for (; k > 0 && keys[k - 1] > key; k--)
-            keys[k] = keys[k - 1];
-        keys[k] = key;
-        equal |= k > 0 && keys[k - 1] == key;
-        moves += i - k;
-        if (moves > SHORT_RUN * num) {
-            qsort(keys, num, sizeof *keys, compare_keys);
-            return true; /* perhaps */
+    if (num > MANY_IDS) {
+        qsort(ids, num, sizeof *ids, compare_ids);
+        return;
+    }
+    for (uint32_t i = 1; i < num; i++) {
+        const uint32_t id = ids[i];
+        uint32_t k = i;
+        for (; k > 0 && ids[k - 1] > id; k--)
+            ids[k] = ids[k - 1];
+        ids[k] = id;
+    }
+}
+
+/* One bit for each neuron, if there are not many more bits than ids; returns how many ids differ. */
+static uint32_t sort_bits(const rv_binner *b, uint32_t *out, const uint32_t *ids, uint32_t num)
+{
+    uint32_t found = 0;
+    memset(b->words, 0, b->num_words * sizeof *b->words);
+    for (uint32_t i = 0; i < num; i++)
+        b->words[ids[i] / 64] |= (uint64_t)1 << ids[i] % 64;
+    for (size_t w = 0; w < b->num_words; w++)
+        for (uint64_t bits = b->words[w]; bits; bits &= bits - 1)
+            out[found++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
+    return found;
+}
+
+/* The second and later spikes of a neuron in one step move on, each to the next free one: ids, sorted and each once, to
+ * out, the others to the binner's. Returns how many of them go to out. */
+static uint32_t sort_and_move(rv_binner *b, uint32_t *out, uint32_t *ids, uint32_t num)
+{
+    uint32_t kept = 0;
+    sort_any(ids, num);
+    b->num_moved = 0;
+    for (uint32_t i = 0; i < num; i++) {
+        if (kept > 0 && out[kept - 1] == ids[i])
+            b->moved[b->num_moved++] = ids[i];
+        else
+            out[kept++] = ids[i];
+    }
+    return kept;
+}
+
+/* The ids of one step, in the order of the data, ascending to out; returns how many. */
+static uint32_t sort_step(rv_binner *b, const rv_kernels *kernels, uint32_t *out, const uint32_t *ids, uint32_t num)
+{
+    if (b->num_moved == 0) {
+        if (num < 2 || (num <= FEW_IDS && kernels->sort_few(out, ids, num))) {
+            if (num == 1)
+                out[0] = ids[0];
+            return num;
         }
+        if (num > FEW_IDS && b->num_words <= num && sort_bits(b, out, ids, num) == num)
+            return num;
     }
-    return equal;
+    uint32_t *all = b->moved + b->capacity; /* behind those that may move on */
+    memcpy(all, ids, num * sizeof *all);
+    memcpy(all + num, b->moved, b->num_moved * sizeof *all);
+    return sort_and_move(b, out, all, num + b->num_moved);
 }
 
-/* The second and later spikes of a neuron in one step move on, each to the next free one. */
-static void spread_keys(rv_binner *b)
+static int make_room(rv_binner *b, size_t num)
 {
-    size_t num = 0;
-    b->stamp++;
-    for (size_t i = 0; i < b->num; i++) {
-        uint64_t *taken = &b->occupied[rv_binned_id(b->keys[i])];
-        uint32_t step = rv_binned_step(b->keys[i]);
-        if (*taken >> 32 == b->stamp && (uint32_t)*taken > step)
-            step = (uint32_t)*taken;
-        if (step >= b->num_steps)
-            continue;
-        *taken = (uint64_t)b->stamp << 32 | (step + 1);
-        b->keys[num++] = (uint64_t)step << 32 | rv_binned_id(b->keys[i]);
+    int error = RV_OK;
+    if (num <= b->capacity)
+        return RV_OK;
+    rv_free(b->steps);
+    rv_free(b->by_step);
+    rv_free(b->ids);
+    rv_free(b->moved);
+    b->capacity = num + num / 2 + FEW_IDS;
+    b->steps = rv_alloc(b->context, b->capacity, sizeof *b->steps, "binned spikes");
+    b->by_step = rv_alloc(b->context, b->capacity + FEW_IDS, sizeof *b->by_step, "binned spikes");
+    b->ids = rv_alloc(b->context, b->capacity + FEW_IDS, sizeof *b->ids, "binned spikes");
+    b->moved = rv_alloc(b->context, b->capacity * 2, sizeof *b->moved, "binned spikes");
+    if (!b->steps || !b->by_step || !b->ids || !b->moved) {
+        b->capacity = 0;
+        error = RV_ERR_MEMORY;
     }
-    b->num = num;
-    sort_keys(b->keys, num);
+    return error;
 }
 
-static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const uint32_t *ids32, size_t n)
+static bool ascends(const uint32_t *steps, size_t num)
 {
-    int error = rv_grow(b->context, &b->keys, &b->capacity, n, sizeof *b->keys, "binned spikes");
-    if (!error)
-        error = rv_grow(b->context, &b->steps, &b->max_steps, n, sizeof *b->steps, "binned spikes");
+    uint32_t falls = 0;
+    for (size_t i = 1; i < num; i++)
+        falls |= steps[i] < steps[i - 1];
+    return !falls;
+}
+
+/* Fills by_step and end from spikes in time order. */
+static void find_steps(rv_binner *b, const uint16_t *ids16, const uint32_t *ids32, uint32_t num)
+{
+    uint32_t t = 0;
+    for (uint32_t i = 0; i < num; i++)
+        while (t < b->steps[i])
+            b->end[t++] = i;
+    while (t < b->num_steps)
+        b->end[t++] = num;
+    for (uint32_t i = 0; ids16 && i < num; i++)
+        b->by_step[i] = ids16[i];
+    if (!ids16 && num)
+        memcpy(b->by_step, ids32, num * sizeof *ids32);
+}
+
+/* The same from spikes in any order: a user's transform may leave them so. */
+static void sort_by_step(rv_binner *b, const uint16_t *ids16, const uint32_t *ids32, uint32_t num)
+{
+    memset(b->end, 0, ((size_t)b->num_steps + 2) * sizeof *b->end);
+    for (uint32_t i = 0; i < num; i++)
+        b->end[b->steps[i] + 1]++;
+    for (uint32_t t = 0; t < b->num_steps; t++)
+        b->end[t + 1] += b->end[t];
+    for (uint32_t i = 0; i < num; i++) /* those that are too late go behind all others */
+        b->by_step[b->end[b->steps[i]]++] = ids16 ? ids16[i] : ids32[i];
+}
+
+static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const uint32_t *ids32, size_t num)
+{
+    const rv_kernels *kernels = rv_kernels_for(b->context->isa);
+    const int error = make_room(b, num);
     if (error)
         return error;
-    rv_kernels_for(b->context->isa)->steps_of(b->steps, times, n, b->dt, b->num_steps);
-    size_t num = 0;
-    for (size_t i = 0; i < n; i++) {
-        b->keys[num] = (uint64_t)b->steps[i] << 32 | (ids16 ? ids16[i] : ids32[i]);
-        num += b->steps[i] < b->num_steps;
+    kernels->steps_of(b->steps, times, num, b->dt, b->num_steps);
+    if (ascends(b->steps, num))
+        find_steps(b, ids16, ids32, (uint32_t)num);
+    else
+        sort_by_step(b, ids16, ids32, (uint32_t)num);
+    uint32_t used = 0, begin = 0;
+    b->num_moved = 0;
+    for (uint32_t t = 0; t < b->num_steps; t++) {
+        const uint32_t end = b->end[t];
+        b->offset[t] = used;
+        used += sort_step(b, kernels, b->ids + used, b->by_step + begin, end - begin);
+        begin = end;
     }
-    b->num = num;
-    if (sort_keys(b->keys, num))
-        spread_keys(b);
+    b->offset[b->num_steps] = used;
     return RV_OK;
 }
 

@@ -11,13 +11,18 @@ typedef struct rv_binner {
     rv_context *context;
     uint32_t num_steps;
     double dt;
-    size_t num_neurons;
-    uint64_t *keys; /* (num) step << 32 | neuron, ascending */
-    size_t num, capacity;
-    uint32_t *steps; /* scratch: of each spike */
-    size_t max_steps;
-    uint64_t *occupied; /* (num_neurons) example's stamp << 32 | last step + 1, so that nothing needs clearing */
-    uint32_t stamp;
+    uint32_t *ids;    /* who spikes, by step, then neuron */
+    uint32_t *offset; /* (num_steps + 1) those of step t: offset[t] .. offset[t + 1] - 1 */
+
+    /* scratch */
+    size_t capacity;   /* spikes that there is room for */
+    uint32_t *steps;   /* of each spike */
+    uint32_t *by_step; /* neurons by step, then as they come */
+    uint32_t *end;     /* (num_steps + 2) where those of each step end there */
+    uint32_t *moved;   /* (2 * capacity) those that move on to the next step, and a step's together with them */
+    uint32_t num_moved;
+    uint64_t *words; /* (num_words) a bit for each neuron */
+    size_t num_words;
 } rv_binner;
 
 int rv_binner_create(rv_binner *binner, rv_context *context, size_t num_neurons, uint32_t num_steps, double dt);
@@ -29,15 +34,5 @@ size_t rv_binner_count_late(const rv_binner *binner, const rv_spikes *spikes, si
 int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t example, size_t capacity,
                               rv_transform_fn transform, void *user, const rv_population *population, size_t epoch,
                               const uint32_t random[4]);
-
-static inline uint32_t rv_binned_step(uint64_t key)
-{
-    return (uint32_t)(key >> 32);
-}
-
-static inline uint32_t rv_binned_id(uint64_t key)
-{
-    return (uint32_t)key;
-}
 
 #endif
