@@ -58,10 +58,25 @@ static int broadcast_all(void *user, void *data, size_t bytes)
     return error;
 }
 
-/* What must not depend on ranks. */
+/* What must not depend on ranks; and what a rank said where it failed. */
 typedef struct outcome {
     uint64_t weights, losses, records, predictions;
+    int code;
+    char message[128];
 } outcome;
+
+/* What goes wrong. */
+typedef struct trouble {
+    int rank; /* on which rank; 0 = nowhere */
+    bool hook, seed;
+} trouble;
+static const trouble none;
+
+/* A hook that fails in the third batch. */
+static int fail_late(void *user, size_t batch)
+{
+    return batch < 2 ? 0 : rv_error_set(user, RV_ERR_FILE, "the third batch is lost");
+}
 
 static uint64_t hash_entries(const rv_entries *entries)
 {
@@ -76,18 +91,19 @@ static uint64_t hash_entries(const rv_entries *entries)
     return hash;
 }
 
-static int train(outcome *out, const training_task *task, rv_compiled_network *model)
+static int train(outcome *out, const training_task *task, rv_compiled_network *model, bool fails)
 {
-    const rv_callback recorders[] = {
+    const rv_callback callbacks[] = {
         rv_spike_recorder((rv_spike_recorder_desc){.population = task->hid, .key = "spikes"}),
         rv_var_recorder((rv_var_recorder_desc){.population = task->out, .var = "v", .key = "v"}),
+        {.name = "Failing", .user = task->context, .on_batch_begin = fails ? fail_late : NULL},
     };
     rv_result *result = NULL;
     int code = rv_train(&result, model,
                         &(rv_train_desc){.data = training_task_data(task, task->spikes),
                                          .num_epochs = 2,
-                                         .callbacks = recorders,
-                                         .num_callbacks = 2});
+                                         .callbacks = callbacks,
+                                         .num_callbacks = 3});
     for (size_t e = 0; code >= 0 && e < 2; e++) {
         const rv_metrics *metrics = rv_result_history(result, e);
         for (size_t i = 0; i < metrics->num; i++)
@@ -113,36 +129,39 @@ static int predict(outcome *out, const training_task *task, rv_compiled_network 
     return code;
 }
 
-static int run(outcome *out, const training_task_desc *desc, const rv_communicator *communicator)
+static void run(outcome *out, const training_task_desc *desc, const rv_communicator *communicator, const trouble *bad)
 {
+    const bool here = bad->rank > 0 && bad->rank == communicator->rank;
+    training_task_desc mine = *desc;
     training_task task;
     rv_compiled_network *model = NULL;
     float *weights = NULL;
     size_t size;
     *out = (outcome){0};
-    int code = training_task_create(&task, desc);
+    mine.seed += here && bad->seed;
+    int code = training_task_create(&task, &mine);
     if (code >= 0)
         code = rv_context_set_communicator(task.context, communicator);
     if (code >= 0)
         code = training_task_compile(&model, &task, 8);
     if (code >= 0)
-        code = train(out, &task, model);
+        code = train(out, &task, model, here && bad->hook);
     if (code >= 0)
         code = training_task_get(&weights, &size, &task, model, "g");
     if (code >= 0)
         out->weights = hash_bytes(0, weights, size * sizeof *weights);
     if (code >= 0)
         code = predict(out, &task, model);
+    out->code = code;
     if (code < 0)
-        fprintf(stderr, "rank %d: %s\n", communicator->rank, rv_last_error(task.context));
+        snprintf(out->message, sizeof out->message, "%s", rv_last_error(task.context));
     free(weights);
     rv_compiled_network_free(model);
     training_task_free(&task);
-    return code;
 }
 
 /* Runs on `size` ranks, processes of their own; outcome of each. */
-static void run_ranks(outcome *outcomes, const training_task_desc *desc, int size)
+static void run_ranks(outcome *outcomes, const training_task_desc *desc, int size, const trouble *bad)
 {
     mesh m = {.size = size};
     int result[MAX_RANKS][2];
@@ -162,9 +181,9 @@ static void run_ranks(outcome *outcomes, const training_task_desc *desc, int siz
             outcome out;
             const rv_communicator communicator = {
                 "sockets", m.rank, size, &m, send_all, receive_all, broadcast_all};
-            const int code = run(&out, desc, &communicator);
+            run(&out, desc, &communicator, bad);
             const bool told = write(result[m.rank][1], &out, sizeof out) == (ssize_t)sizeof out;
-            _exit(code < 0 || !told);
+            _exit(!told);
         }
     }
     for (int a = 0; a < size; a++) {
@@ -183,10 +202,11 @@ static void run_ranks(outcome *outcomes, const training_task_desc *desc, int siz
 static void compare(const training_task_desc *desc)
 {
     outcome outcomes[MAX_RANKS], one;
-    run_ranks(&one, desc, 1);
+    run_ranks(&one, desc, 1, &none);
+    assert_string_equal(one.message, "");
     assert_true(one.weights && one.losses && one.records && one.predictions);
     for (int size = 2; size <= MAX_RANKS; size++) {
-        run_ranks(outcomes, desc, size);
+        run_ranks(outcomes, desc, size, &none);
         assert_int_equal(outcomes[0].records, one.records);
         for (int rank = 0; rank < size; rank++) {
             assert_int_equal(outcomes[rank].losses, one.losses);
@@ -253,6 +273,29 @@ static void ranks_change_no_bit_where_deep_r_rewires(void **state)
     compare(&desc);
 }
 
+static void a_rank_that_fails_ends_all_with_its_message(void **state)
+{
+    outcome outcomes[MAX_RANKS];
+    (void)state;
+    run_ranks(outcomes, &plain, 3, &(trouble){.rank = 2, .hook = true});
+    for (int rank = 0; rank < 3; rank++) {
+        assert_string_equal(outcomes[rank].message, "rank 2: the third batch is lost");
+        assert_int_equal(outcomes[rank].code, RV_ERR_FILE);
+    }
+}
+
+static void ranks_that_were_given_different_things_do_not_begin(void **state)
+{
+    outcome outcomes[MAX_RANKS];
+    (void)state;
+    run_ranks(outcomes, &plain, 2, &(trouble){.rank = 1, .seed = true});
+    for (int rank = 0; rank < 2; rank++) {
+        assert_string_equal(outcomes[rank].message,
+                            "rank 1: ranks must be given the same: seed is 6 here and 5 on rank 0");
+        assert_int_equal(outcomes[rank].code, RV_ERR_STATE);
+    }
+}
+
 static void a_communicator_without_its_rank_is_an_error(void **state)
 {
     rv_context *context;
@@ -273,6 +316,8 @@ int main(void)
         cmocka_unit_test(ranks_change_no_bit_where_delays_learn),
         cmocka_unit_test(ranks_change_no_bit_with_eprop),
         cmocka_unit_test(ranks_change_no_bit_where_deep_r_rewires),
+        cmocka_unit_test(a_rank_that_fails_ends_all_with_its_message),
+        cmocka_unit_test(ranks_that_were_given_different_things_do_not_begin),
         cmocka_unit_test(a_communicator_without_its_rank_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

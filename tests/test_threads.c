@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -141,6 +142,33 @@ static void threads_work_at_the_same_time(void **state)
     rv_context_free(context);
 }
 
+/* What thread each worker is, and whether a signal's handler may run in it. */
+typedef struct masks {
+    atomic_int here;
+    bool blocked[2];
+} masks;
+
+static void look_at_mask(void *arg, int worker)
+{
+    masks *m = arg;
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    m->blocked[worker] = sigismember(&mask, SIGINT) && sigismember(&mask, SIGTERM) && sigismember(&mask, SIGALRM);
+    meet(&m->here, worker);
+}
+
+static void signals_are_handled_in_the_callers_thread(void **state)
+{
+    masks m = {0};
+    (void)state;
+    rv_context *context = new_context(2);
+    rv_parallel(context, look_at_mask, &m);
+    assert_int_equal(atomic_load(&m.here), 3);
+    assert_true(m.blocked[1]);
+    assert_false(m.blocked[0]);
+    rv_context_free(context);
+}
+
 static void the_clock_goes_forward(void **state)
 {
     double last = rv_clock_seconds();
@@ -160,6 +188,7 @@ int main(void)
         cmocka_unit_test(a_region_in_a_region_is_serial),
         cmocka_unit_test(two_callers_do_not_meet),
         cmocka_unit_test(threads_work_at_the_same_time),
+        cmocka_unit_test(signals_are_handled_in_the_callers_thread),
         cmocka_unit_test(the_clock_goes_forward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

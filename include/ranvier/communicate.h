@@ -1,8 +1,13 @@
 /* Ranks: several processes that train one network together, each on a part of every batch.
  *
  * The batch is split by the leaves of the gradient's sum, and ranks exchange nodes of its tree, so that results are the
- * same bits for any number of ranks. Every rank makes the same calls in the same order; all hold the same weights after
- * every batch. Only rank 0 should write files: see rv_run_rank. */
+ * same bits for any number of ranks. Every rank makes the same calls in the same order, with the same network and data:
+ * a run on ranks that were given different ones is RV_ERR_STATE before it begins. All hold the same weights after every
+ * batch. Only rank 0 should write files: see rv_run_rank.
+ *
+ * Where a run fails on one rank (a hook, an example, a file), it fails on all of them with the code of the first rank that
+ * failed and its message, "rank 2: " in front where that is not rank 0. Only a rank that runs out of memory between
+ * batches, or cannot reach the others, fails alone: its program must then end the job, with MPI_Abort. */
 #ifndef RANVIER_COMMUNICATE_H
 #define RANVIER_COMMUNICATE_H
 

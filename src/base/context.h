@@ -1,4 +1,4 @@
-/* What a context holds. Everything but the error and the pool is constant once it is created. */
+/* What a context holds. Everything but errors and the pool is constant once it is created. */
 #ifndef RV_BASE_CONTEXT_H
 #define RV_BASE_CONTEXT_H
 
@@ -19,6 +19,7 @@ struct rv_context {
     rv_isa isa;
     rv_pool *pool; /* threads, NULL until they are first needed */
     rv_communicator communicator; /* size 0 = the only rank */
+    bool error_is_shared; /* the last error is all ranks', see rv_comm_agree */
     rv_log_fn log; /* or NULL */
     void *log_user;
     pthread_mutex_t error_lock; /* workers of a parallel region may fail at the same time */

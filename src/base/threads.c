@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include "base/alloc.h"
 #include "base/context.h"
@@ -125,6 +126,21 @@ static void region_end(rv_pool *pool)
     pool->busy = false;
 }
 
+/* Starts a thread. It inherits a mask of signals, so that the program's handlers run in its own threads and not in the
+ * library's; what a thread does to itself, and a profiler's clock, it still gets. */
+static bool start(rv_thread *t)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
+    sigset_t others, before;
+    sigfillset(&others);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        sigdelset(&others, own[i]);
+    pthread_sigmask(SIG_SETMASK, &others, &before);
+    const bool started = pthread_create(&t->thread, NULL, thread_main, t) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 /* The pool of a context, made when it is first needed; with fewer threads, or none, where the system refuses. */
 static rv_pool *pool_of(rv_context *context)
 {
@@ -143,7 +159,7 @@ static rv_pool *pool_of(rv_context *context)
         rv_thread *t = &pool->threads[pool->num_threads];
         t->pool = pool;
         t->worker = pool->num_threads + 1;
-        if (pthread_create(&t->thread, NULL, thread_main, t))
+        if (!start(t))
             break;
     }
     return context->pool = pool;

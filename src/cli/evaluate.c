@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/interrupt.h"
+#include "cli/execute.h"
 #include "cli/memory.h"
 #include "cli/path.h"
 #include "cli/program.h"
+#include "cli/ranks.h"
 #include "cli/recorded.h"
 #include "cli/report.h"
 #include "cli/run_folder.h"
@@ -64,15 +65,13 @@ int evaluation_prepare(rv_run **out, const experiment *e, const callback_list *c
 int evaluation_execute(const experiment *e, rv_run *run, const callback_list *callbacks, const char *folder)
 {
     rv_result *result = NULL;
-    interrupt_watch(run);
-    int rc = rv_run_execute(&result, run);
-    interrupt_watch(NULL);
-    if (rc >= 0 && folder)
-        rc = recorded_save(e->context, folder, result, callbacks, false);
-    int status = rc < 0 ? experiment_fault(e, rc) : STATUS_OK;
-    if (!status && interrupt_signal())
-        status = STATUS_SIGNAL + interrupt_signal();
-    if (!status)
+    int status = execute_run(&result, run, e);
+    if (!status && folder && ranks_is_first()) {
+        const int rc = recorded_save(e->context, folder, result, callbacks, false);
+        status = rc < 0 ? experiment_fault(e, rc) : STATUS_OK;
+    }
+    status = execute_agree(status);
+    if (!status && ranks_is_first())
         report_metrics("test", rv_result_metrics(result));
     rv_result_free(result);
     return status;
@@ -99,6 +98,7 @@ static int evaluate(const options *given)
         status = load_weights(&e, given);
     if (!status)
         status = evaluation_prepare(&run, &e, &e.validation_callbacks);
+    status = ranks_agree(status);
     if (!status)
         status = evaluation_execute(&e, run, &e.validation_callbacks, given->out);
     rv_run_free(run);
@@ -141,5 +141,6 @@ const command evaluate_command = {
                    "FILE with the weights of --load, or with those that the file itself gives.",
     .options = evaluate_options,
     .num_options = sizeof evaluate_options / sizeof evaluate_options[0],
+    .has_ranks = true,
     .run = evaluate,
 };

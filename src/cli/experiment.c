@@ -5,6 +5,7 @@
 
 #include "cli/memory.h"
 #include "cli/path.h"
+#include "cli/ranks.h"
 #include "cli/say.h"
 
 typedef struct experiment_table {
@@ -61,13 +62,16 @@ static int create_context(experiment *e, const experiment_table *table)
     const rv_context_desc desc = {
         .seed = table->seed,
         .seed_given = seed != NULL,
-        .num_threads = table->threads,
+        .num_threads = table->threads ? table->threads : ranks_default_threads(),
         .log = log_line,
         .log_user = &e->verbose,
     };
     const int rc = rv_context_create(&e->context, &desc);
     if (rc < 0)
         return fault_library(e->root, e->context, rc);
+    const int status = ranks_join(e->context);
+    if (status)
+        return status;
     if (!seed) { /* it may come from the environment: the resolved experiment names it */
         char text[24];
         snprintf(text, sizeof text, "%llu", (unsigned long long)rv_context_seed(e->context));

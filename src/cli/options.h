@@ -44,6 +44,7 @@ typedef struct command {
     const char *description; /* paragraphs, one line break each, an empty line between */
     const option *options;
     size_t num_options;
+    bool has_ranks; /* all ranks run it together; else the first one alone does */
     int (*run)(const options *given);
 } command;
 

@@ -5,6 +5,7 @@
 
 #include <ranvier.h>
 
+#include "cli/ranks.h"
 #include "cli/say.h"
 #include "cli/suggest.h"
 
@@ -41,7 +42,8 @@ void program_print_help(FILE *stream)
         fprintf(stream, "%*s%s\n", width < 22 ? 22 - width : 1, "", c->summary);
     }
     fputs("\n'ranvier COMMAND --help' lists a command's options, 'ranvier help experiment' the keys of\n"
-          "an experiment file. 'ranvier --version' prints the version.\n",
+          "an experiment file. 'ranvier --version' prints the version.\n"
+          "'mpirun -n 4 ranvier train FILE' shares the work among 4 processes, to the same bits.\n",
           stream);
 }
 
@@ -61,31 +63,41 @@ static int run_command(const command *of, int argc, char **argv)
     options given = {0};
     int status = options_parse(&given, of, argc, argv);
     if (!status && given.help) {
-        options_print_help(stdout, of);
+        if (ranks_is_first())
+            options_print_help(stdout, of);
     } else if (!status) {
         set_quiet(given.quiet);
-        status = of->run(&given);
+        status = of->has_ranks || ranks_is_first() ? of->run(&given) : STATUS_OK;
     }
     options_clear(&given);
     return status;
 }
 
-int program_run(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
     const command *of = name ? program_find(name) : NULL;
-    int status = STATUS_OK;
+    if (of)
+        return run_command(of, argc - 2, argv + 2);
+    if (!ranks_is_first())
+        return STATUS_OK;
     if (!name) {
         program_print_help(stderr);
-        status = STATUS_USAGE;
-    } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        program_print_help(stdout);
-    } else if (strcmp(name, "--version") == 0) {
-        printf("ranvier %s\n", rv_version());
-    } else if (!of) {
-        status = fault_no_command(name);
-    } else {
-        status = run_command(of, argc - 2, argv + 2);
+        return STATUS_USAGE;
     }
-    return finish_output(status);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        program_print_help(stdout);
+    else if (strcmp(name, "--version") == 0)
+        printf("ranvier %s\n", rv_version());
+    else
+        return fault_no_command(name);
+    return STATUS_OK;
+}
+
+int program_run(int argc, char **argv)
+{
+    int status = ranks_begin();
+    if (!status)
+        status = dispatch(argc, argv);
+    return ranks_end(finish_output(status));
 }

@@ -8,6 +8,9 @@
 #define MESSAGE_SIZE 2048
 
 static bool quiet;
+static int rank;                /* of the process */
+static bool on_its_own;         /* what this rank says is not what all say */
+static char kept[MESSAGE_SIZE]; /* the first fault of a rank that is not the first */
 
 /* Texts of a hostile file must not reach the terminal as control characters. */
 static void print_tidy(char *message)
@@ -15,7 +18,10 @@ static void print_tidy(char *message)
     for (char *c = message; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';
-    fprintf(stderr, "ranvier: %s\n", message);
+    if (rank == 0)
+        fprintf(stderr, "ranvier: %s\n", message);
+    else if (!kept[0])
+        memcpy(kept, message, strlen(message) + 1);
 }
 
 __attribute__((format(printf, 2, 0))) static void print_at(const node *where, const char *format, va_list args)
@@ -58,7 +64,9 @@ int fault_usage(const char *command, const char *format, ...)
     va_start(args, format);
     print_at(NULL, format, args);
     va_end(args);
-    fprintf(stderr, "Try 'ranvier %s%s--help'.\n", command ? command : "", command ? " " : "");
+    if (rank == 0)
+        fprintf(stderr, "Try 'ranvier %s%s--help'.\n", command ? command : "",
+                command ? " " : "");
     return STATUS_USAGE;
 }
 
@@ -72,7 +80,7 @@ int fault_library(const node *where, const rv_context *context, int code)
 
 void note(const char *format, ...)
 {
-    if (quiet)
+    if (quiet || rank > 0)
         return;
     va_list args;
     va_start(args, format);
@@ -87,15 +95,40 @@ void set_quiet(bool to)
 
 bool is_quiet(void)
 {
-    return quiet;
+    return quiet || rank > 0;
 }
 
 void log_line(void *verbose, rv_log_level level, const char *message)
 {
+    if (rank > 0 && on_its_own && level <= RV_LOG_WARNING)
+        fprintf(stderr, "ranvier: warning: rank %d: %s\n", rank, message);
+    if (rank > 0)
+        return;
     if (level <= RV_LOG_WARNING)
         fprintf(stderr, "ranvier: warning: %s\n", message);
     else if (*(const bool *)verbose)
         fprintf(stderr, "ranvier: %s\n", message);
+}
+
+void say_as_rank(int number)
+{
+    rank = number;
+}
+
+void say_on_its_own(bool own)
+{
+    on_its_own = own;
+}
+
+const char *say_kept(void)
+{
+    return kept;
+}
+
+void say_kept_aloud(void)
+{
+    if (kept[0])
+        fprintf(stderr, "ranvier: rank %d: %s\n", rank, kept);
 }
 
 int finish_output(int status)

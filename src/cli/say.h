@@ -37,6 +37,13 @@ bool is_quiet(void);
 /* The context's log sink: warnings always, the rest only if `verbose` points to true. */
 void log_line(void *verbose, rv_log_level level, const char *message);
 
+/* Ranks (see ranks.h). All but the first keep their first fault to themselves and drop the rest, because all would say the
+ * same. While they are on their own, warnings come out, with the rank's number; a fault does when it is said aloud. */
+void say_as_rank(int rank);
+void say_on_its_own(bool own);
+const char *say_kept(void); /* "" = nothing */
+void say_kept_aloud(void);
+
 /* Flushes standard output, so that a full disk or a closed pipe is a failure; returns the status to exit with. */
 int finish_output(int status);
 

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "cli/evaluate.h"
-#include "cli/interrupt.h"
+#include "cli/execute.h"
 #include "cli/memory.h"
 #include "cli/path.h"
 #include "cli/progress.h"
+#include "cli/ranks.h"
 #include "cli/recorded.h"
 #include "cli/report.h"
 #include "cli/rewirings.h"
@@ -52,6 +53,7 @@ static int find_checkpoint(job *j)
 {
     char *mark = path_join(j->checkpoints, "latest");
     j->resumes = path_exists(mark);
+    ranks_share_flag(&j->resumes);
     free(mark);
     if (!j->resumes)
         note("%s: there is no checkpoint yet, the run begins at its beginning", j->folder);
@@ -73,10 +75,15 @@ static int prepare(job *j)
 /* A new folder, or that of the run that goes on. */
 static int choose_folder(job *j, const options *given)
 {
-    if (!given->resume)
-        return run_folder_choose(&j->folder, &j->e, given->out);
-    j->folder = copy_text(given->operand);
-    return run_folder_lock(j->folder);
+    int status = STATUS_OK;
+    if (given->resume)
+        j->folder = copy_text(given->operand);
+    if (ranks_is_first())
+        status = given->resume ? run_folder_lock(j->folder) : run_folder_choose(&j->folder, &j->e, given->out);
+    status = ranks_agree(status);
+    if (!status)
+        ranks_share_text(&j->folder);
+    return status;
 }
 
 static int check_usage(const options *given)
@@ -100,6 +107,7 @@ static int set_up(job *j, const options *given)
         status = fault_at(node_find(e->compiler.where, "type"), "this compiler does not learn: train needs eventprop or eprop");
     if (!status && !e->data.sets[SET_TRAIN].where)
         status = fault_at(e->data.where, "data.train is missing: there is nothing to learn from");
+    status = ranks_agree(status);
     if (!status)
         status = choose_folder(j, given);
     if (!status)
@@ -117,38 +125,48 @@ static void print_summary(const job *j)
 {
     const experiment *e = &j->e;
     char *sizes = report_sizes(e->network.network);
-    note("network %s, %zu steps of %g ms, batches of %zu, seed %llu, %d thread%s, %s", sizes,
+    char *ranks = ranks_num() > 1 ? format_text("%d ranks of ", ranks_num()) : copy_text("");
+    note("network %s, %zu steps of %g ms, batches of %zu, seed %llu, %s%d thread%s, %s", sizes,
          e->compiler.desc.example_timesteps, e->compiler.desc.dt, e->compiler.desc.batch_size,
-         (unsigned long long)rv_context_seed(e->context), rv_context_num_threads(e->context),
+         (unsigned long long)rv_context_seed(e->context), ranks, rv_context_num_threads(e->context),
          rv_context_num_threads(e->context) == 1 ? "" : "s", rv_context_isa(e->context));
+    ranks_check_threads(e->context);
+    free(ranks);
     free(sizes);
     if (!is_quiet())
         report_data(stderr, e);
 }
 
+/* What recorders have recorded, into files. */
+static int save_recorded(const job *j)
+{
+    const rv_context *context = j->e.context;
+    int rc = recorded_save(j->e.context, j->folder, j->result, &j->e.callbacks, false);
+    if (rc >= 0)
+        rc = recorded_save(j->e.context, j->folder, j->result, &j->e.validation_callbacks, true);
+    return rc < 0 ? fault_library(NULL, context, rc) : STATUS_OK;
+}
+
 /* Trains, to the end or until a signal. */
 static int execute(job *j)
 {
-    interrupt_watch(j->run);
-    const int rc = rv_run_execute(&j->result, j->run);
-    interrupt_watch(NULL);
-    int status = rc < 0 ? experiment_fault(&j->e, rc) : STATUS_OK;
-    if (j->result && recorded_save(j->e.context, j->folder, j->result, &j->e.callbacks, false) < 0 && !status)
-        status = fault_library(NULL, j->e.context, RV_ERR_FILE);
-    if (j->result && recorded_save(j->e.context, j->folder, j->result, &j->e.validation_callbacks, true) < 0 &&
-        !status)
-        status = fault_library(NULL, j->e.context, RV_ERR_FILE);
-    if (j->result && !status)
-        status = rewirings_save(&j->e, j->folder);
-    if (!status && interrupt_signal()) {
-        note("stopped by a signal; to go on: ranvier train --resume %s", j->folder);
-        status = STATUS_SIGNAL + interrupt_signal();
+    int status = execute_run(&j->result, j->run, &j->e);
+    if (j->result && ranks_is_first()) {
+        const int unsaved = save_recorded(j);
+        status = status ? status : unsaved;
+        if (!status)
+            status = rewirings_save(&j->e, j->folder);
     }
+    status = execute_agree(status);
+    if (status > STATUS_SIGNAL)
+        note("stopped by a signal; to go on: ranvier train --resume %s", j->folder);
     return status;
 }
 
 static int make_folder(const job *j, const options *given)
 {
+    if (!ranks_is_first())
+        return STATUS_OK;
     if (given->resume)
         return run_folder_resume(&j->e, j->folder, given->num_settings > 0);
     const int status = run_folder_make(&j->e, j->folder);
@@ -158,14 +176,14 @@ static int make_folder(const job *j, const options *given)
 static int train(const options *given)
 {
     job j = {0};
-    int status = set_up(&j, given);
+    int status = ranks_agree(set_up(&j, given));
     if (!status)
         print_summary(&j);
     if (!status)
-        status = make_folder(&j, given);
+        status = ranks_agree(make_folder(&j, given));
     if (!status)
         status = execute(&j);
-    if (!status) {
+    if (!status && ranks_is_first()) {
         printf("run folder: %s\n", j.folder);
         report_metrics("train", rv_result_metrics(j.result));
     }
@@ -223,8 +241,12 @@ const command train_command = {
                    "after the batch at hand, with checkpoint and history written; a second one at once.\n"
                    "\n"
                    "A run that was stopped, killed or failed goes on with 'ranvier train --resume RUN', from its\n"
-                   "newest checkpoint; logs are cut back to it. It may be given more --epochs.",
+                   "newest checkpoint; logs are cut back to it. It may be given more --epochs.\n"
+                   "\n"
+                   "'mpirun -n N ranvier train FILE' splits every batch among N processes, to the same bits. One\n"
+                   "of them writes and prints; if one fails or is killed, all end, and --resume goes on with any N.",
     .options = train_options,
     .num_options = sizeof train_options / sizeof train_options[0],
+    .has_ranks = true,
     .run = train,
 };

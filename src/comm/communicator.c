@@ -108,6 +108,54 @@ int rv_comm_max(rv_context *context, int value, int *largest)
     return error;
 }
 
+/* What a rank that failed tells the others. */
+typedef struct fault {
+    int code;
+    char message[RV_ERROR_SIZE];
+} fault;
+
+/* The fault of rank `from` to all. */
+static int share_fault(rv_context *context, int from, int error)
+{
+    fault f = {.code = error};
+    if (rv_comm_rank(context) == from)
+        memcpy(f.message, context->error, sizeof f.message);
+    int failed = RV_OK;
+    if (from > 0 && rv_comm_rank(context) == from)
+        failed = rv_comm_send(context, 0, &f, sizeof f);
+    if (from > 0 && rv_comm_rank(context) == 0)
+        failed = rv_comm_receive(context, from, &f, sizeof f);
+    if (!failed)
+        failed = rv_comm_broadcast(context, &f, sizeof f);
+    if (failed)
+        return failed;
+    context->error_is_shared = true;
+    return from > 0 ? rv_fail(context, f.code, "rank %d: %s", from, f.message) : rv_fail(context, f.code, "%s", f.message);
+}
+
+/* One number says both: the first rank that failed (the number of ranks if none did), and the flag. */
+int rv_comm_agree(rv_context *context, int error, bool *flag)
+{
+    const int size = rv_comm_size(context);
+    int value = 2 * (error ? rv_comm_rank(context) : size) + !(flag && *flag);
+    if (size == 1)
+        return error;
+    context->error_is_shared = false;
+    const int failed = rv_comm_min(context, value, &value);
+    if (failed)
+        return error ? error : failed;
+    if (value / 2 < size)
+        return share_fault(context, value / 2, error);
+    if (flag)
+        *flag = value % 2 == 0;
+    return RV_OK;
+}
+
+bool rv_comm_error_is_shared(const rv_context *context)
+{
+    return rv_comm_size(context) == 1 || context->error_is_shared;
+}
+
 /* The items of one rank, one after the other; returns how many. */
 static size_t pack(char *packed, char *items, size_t num, size_t bytes, int rank,
                    int (*owner)(const void *arg, size_t i), const void *arg, bool unpack)

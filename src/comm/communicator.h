@@ -30,10 +30,16 @@ int rv_comm_broadcast(rv_context *context, void *data, size_t bytes);
 /* Sums of counts, in place, on all ranks. */
 int rv_comm_sum_u32(rv_context *context, uint32_t *counts, size_t num);
 
-/* The smallest value of all ranks: for errors (negative codes). */
+/* The smallest and the largest value of all ranks. */
 int rv_comm_min(rv_context *context, int value, int *smallest);
-/* The largest value of all ranks: for flags. */
 int rv_comm_max(rv_context *context, int value, int *largest);
+
+/* Whether all ranks go on. If one of them has an error (a negative code), all return that of the first one and have its
+ * message, which begins with "rank N: " unless that is rank 0. *flag (NULL = none) becomes true where any rank's is. */
+int rv_comm_agree(rv_context *context, int error, bool *flag);
+
+/* After a failure: whether all ranks know of it, so that none waits for this one. */
+bool rv_comm_error_is_shared(const rv_context *context);
 
 /* Item i of `items` (num, bytes each) is right on the rank owner(i); afterwards it is on all. */
 int rv_comm_share(rv_context *context, void *items, size_t num, size_t bytes, int (*owner)(const void *arg, size_t i),

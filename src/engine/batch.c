@@ -130,17 +130,13 @@ int rv_engine_share_readouts(rv_engine *engine, size_t num)
     return rv_comm_share(engine->model->context, engine->readouts, num, bytes, owner_of, engine);
 }
 
-/* The first error of this rank's examples; another rank's if there is none here. */
+/* The first error of this rank's examples, or that of another rank. */
 static int first_error(const rv_engine *engine, size_t num)
 {
-    rv_context *context = engine->model->context;
-    int mine = RV_OK, all = RV_OK;
-    for (size_t i = 0; !mine && i < num; i++)
-        mine = engine->examples[i].error;
-    const int error = rv_comm_min(context, mine, &all);
-    if (error || mine)
-        return error ? error : mine;
-    return all ? rv_fail(context, all, "another rank failed: %s", rv_strerror(all)) : RV_OK;
+    int error = RV_OK;
+    for (size_t i = 0; !error && i < num; i++)
+        error = engine->examples[i].error;
+    return rv_comm_agree(engine->model->context, error, NULL);
 }
 
 /* Once: more spikes than expected, where that is no error. */

@@ -159,10 +159,10 @@ bool rv_gradient_row(const rv_engine *engine, const rv_worker *worker, const rv_
     const size_t n = rv_row_padded(&p->rows, row);
     float *sum[RV_MAX_LEAVES];
     float *all = p->joined ? p->joined + rv_row_begin(&p->rows, row) : NULL;
-    if (p->joined ? is_zero(all, n) : !rv_gradient_leaves(engine, worker, c, p, row, sum))
-        return false;
-    if (!all)
+    if (!all && rv_gradient_leaves(engine, worker, c, p, row, sum))
         all = rv_gradient_join(engine, sum, model->num_leaves, n);
+    if (!all || is_zero(all, n)) /* what came from other ranks does not tell a sum of nothing from 0: nobody does */
+        return false;
     if (c && p == &c->weight)
         c->ops->weigh(&c->links, gradient, row, all, factor);
     else

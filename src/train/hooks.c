@@ -160,14 +160,10 @@ static int call(const rv_callback *c, rv_event event, size_t number, const rv_me
 
 int rv_run_agree(rv_run *run, int error)
 {
-    const bool stop = atomic_load(&run->stop) || (run->parent && atomic_load(&run->parent->stop));
-    int worst = error, stopping = stop;
-    const int failed = rv_comm_min(run->context, error, &worst);
-    const int unheard = failed ? failed : rv_comm_max(run->context, stop, &stopping);
-    run->stopping |= stopping > 0;
-    if (error || unheard)
-        return error ? error : unheard;
-    return worst ? rv_fail(run->context, worst, "another rank failed: %s", rv_strerror(worst)) : RV_OK;
+    bool stop = atomic_load(&run->stop) || (run->parent && atomic_load(&run->parent->stop));
+    error = rv_comm_agree(run->context, error, &stop);
+    run->stopping |= stop;
+    return error;
 }
 
 int rv_hooks_call(rv_run *run, rv_event event, size_t number)

@@ -260,7 +260,9 @@ int rv_run_execute(rv_result **out, rv_run *run)
     if (run->executed)
         return rv_fail(run->context, RV_ERR_STATE, "the run has been executed already");
     run->executed = true;
-    int error = rv_result_create(out, run);
+    int error = rv_run_check_alike(run);
+    if (!error)
+        error = rv_result_create(out, run);
     if (error)
         return error;
     run->started = run->measured ? rv_clock_seconds() : 0;

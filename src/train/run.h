@@ -103,6 +103,8 @@ int rv_callback_explain(rv_run *run, const rv_callback *callback, const char *ho
 
 /* All ranks go on, stop or fail together. A stop that was asked for at any time counts from here on. */
 int rv_run_agree(rv_run *run, int error);
+/* Before a run: an error on all ranks where they are not about to do the same. */
+int rv_run_check_alike(const rv_run *run);
 
 /* ---- probes --------------------------------------------------------------------------------------------------------- */
 
