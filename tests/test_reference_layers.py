@@ -16,6 +16,7 @@ except ImportError:
     sys.exit(0)
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "reference"))
+from eprop import EPROP_LAYERS, generate_eprop  # noqa: E402
 from layers import LAYERS, LEARNT, generate_layers  # noqa: E402
 
 count = 0
@@ -40,6 +41,8 @@ def layers_agree_with_their_definition(folder):
         for recipe in recipes:
             name = f"{'fwd' if compiler == 'InferenceCompiler' else 'grad'}_{recipe}"
             generate_layers(compiler, recipe, 1).save(os.path.join(folder, name), f"generated: {recipe}")
+    for recipe in EPROP_LAYERS:
+        generate_eprop(recipe, 1).save(os.path.join(folder, f"eprop_{recipe}"), f"generated: {recipe}")
     lines, output = run_golden(folder)
     for name in sorted(os.listdir(folder)):
         line = lines.get(name, f"no line of {name}: {output[-500:]}")

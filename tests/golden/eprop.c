@@ -22,6 +22,11 @@ static void read_options(golden_job *job, rv_eprop_desc *desc, rv_loss *loss)
             desc->train_output_bias = json_is_true(value) ? RV_ON : RV_OFF;
             known = true;
         }
+        if (strcmp(key, "feedback") == 0 && json_is_string(value)) {
+            known = strcmp(json_string_value(value), "symmetric") == 0 || strcmp(json_string_value(value), "random") == 0;
+            desc->feedback =
+                strcmp(json_string_value(value), "random") == 0 ? RV_FEEDBACK_RANDOM : RV_FEEDBACK_SYMMETRIC;
+        }
         if (strcmp(key, "reset_time_between_batches") == 0 && json_is_true(value))
             known = true;
         if (strcmp(key, "loss") == 0) {

@@ -1,15 +1,20 @@
 """docs/eprop.md in numpy, float64: e-prop with the traces of every synapse, and random case folders for it.
 
 Written after the text and apart from the engine. Differs from shared/reference in what it covers: any number of
-populations, constants per neuron, delays, negative spikes, several outputs, and batches.
+populations, constants per neuron, delays, negative spikes, several outputs, batches, any connectivity, random feedback.
 """
 import numpy as np
 
 from case import Case
 from forward import simulate
 from generate import Draft, settle
+from layers import COMMON as MANY_NEURONS
+from layers import LayersDraft
+from philox import normal
 
 COMMON = dict(synapse="Delta", scale=False, relative_reset=True, integrate=True)
+
+FEEDBACK = 10  # what random numbers are for, among other purposes: see src/base/philox.h
 
 # name: options of Draft, and of EPropDraft below
 EPROP = {
@@ -35,18 +40,37 @@ EPROP = {
     "delays": dict(delays="many", recurrent=True, neuron="AdaptiveLeakyIntegrateFire"),
     "signed_spikes": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, recurrent=True),
     "signed_delays": dict(input="BinarySpikeInput", frames=(30, 1), signed=True, delays="many", batch_size=2),
+    "random_feedback": dict(feedback="random", recurrent=True, deep=True, two_outputs=True),
+    "random_feedback_batch": dict(feedback="random", loss="mean_square_error", batch_size=2),
     "batch": dict(batch_size=3, examples=6, recurrent=True),
     "batch_short_last": dict(batch_size=4, examples=7, neuron="AdaptiveLeakyIntegrateFire", deep=True),
     "batch_larger_than_data": dict(batch_size=8, examples=3, loss="mean_square_error"),
 }
 
+# the same for LayersDraft
+ALIF = dict(neuron="AdaptiveLeakyIntegrateFire")
+EPROP_LAYERS = {
+    "conv": dict(layers=("Conv2D", "Dense")),
+    "conv_alif_stack": ALIF | dict(layers=("Conv2D", "Conv2D", "AvgPoolDense2D"), plane=(5, 8)),
+    "conv_random_feedback": dict(layers=("Conv2D", "AvgPoolConv2D", "Dense"), plane=(5, 8), feedback="random",
+                                 batch_size=2),
+    "conv_transpose": dict(layers=("Conv2DTranspose", "Dense"), batch_size=2),
+    "pool": dict(layers=("AvgPool2D", "Conv2D", "Dense"), per_neuron=True),
+    "one_to_one": dict(layers=("OneToOne", "Dense")),
+    "sparse": dict(layers=("Sparse", "Sparse"), recurrent=True, batch_size=3, examples=5),
+    "sparse_alif": ALIF | dict(layers=("Sparse", "Sparse", "Dense"), recurrent=True, per_neuron=True),
+    "sparse_delays": dict(layers=("Sparse", "Sparse", "Dense"), delays="many", recurrent=True),
+}
+
 
 def generate_eprop(recipe, seed):
     """A Case with its expected arrays, the same for the same arguments."""
-    options = COMMON | EPROP[recipe]
+    layered = recipe in EPROP_LAYERS
+    options = COMMON | (MANY_NEURONS | EPROP_LAYERS[recipe] if layered else EPROP[recipe])
+    draft = EPropLayersDraft if layered else EPropDraft
     for attempt in range(300):
-        case = EPropDraft(options, np.random.default_rng([seed, attempt, len(recipe), *recipe.encode()])).case()
-        if settle(case, options):
+        case = draft(options, np.random.default_rng([seed, attempt, len(recipe), *recipe.encode()])).case()
+        if case and settle(case, options):
             expect(case)
             return case
     raise RuntimeError(f"no good draw for EPropCompiler {recipe} {seed}")
@@ -59,13 +83,18 @@ class EPropDraft(Draft):
             "loss": options.get("loss", "sparse_categorical_crossentropy"), "tau_reg": options.get("tau_reg", 500.0),
             "c_reg": options.get("c_reg", 0.001), "f_target": options.get("f_target", 10.0),
             "train_output_bias": options.get("train_output_bias", True),
+            "feedback": options.get("feedback", "symmetric"),
         }
 
     def case(self):
-        """Every hidden population leads to an output."""
+        """Every hidden population leads to an output, unless feedback is random."""
         case = super().case()
+        if not case:
+            return None
         size = {name: case.size(name) for name in case.populations}
         joined = {c["source"] for c in case.connections if c["target"] in case.outputs()}
+        if self.params["feedback"] == "random":
+            joined |= set(case.hidden())
         case.connections += [self.connection((h, case.outputs()[0]), size) for h in case.hidden() if h not in joined]
         for out in case.outputs():
             shape = (case.num_examples, case.T, size[out])
@@ -76,6 +105,10 @@ class EPropDraft(Draft):
                 labels = self.rng.integers(0, size[out], case.num_examples).astype(np.int32)
                 self.arrays[f"{out}_labels" if several else "labels"] = labels
         return Case(self.params, self.arrays)
+
+
+class EPropLayersDraft(EPropDraft, LayersDraft):
+    """Layers of LayersDraft, outputs and options of EPropDraft."""
 
 
 def softmax(x):
@@ -92,15 +125,25 @@ def errors(case, output, example, v):
     return before - (np.arange(v.shape[1]) == case.label(output, example))
 
 
+def feedback(case, hidden):
+    """[(output, weights (n_hidden, n_output))]: those of the connections to outputs, or random ones."""
+    if case.params["feedback"] == "symmetric":
+        return [(c["target"], case.weight(c)) for c in case.connections
+                if c["source"] == hidden and c["target"] in case.outputs()]
+    order, n = list(case.populations), case.size(hidden)
+    drawn = {out: normal(FEEDBACK, 2 * order.index(hidden), order.index(out), n * case.size(out))
+             for out in case.outputs()}
+    return [(out, weights.reshape(-1, n).T / np.sqrt(n)) for out, weights in drawn.items()]
+
+
 def learn_example(case, example):
     """traces, E of every population (T, n), DeltaG of every connection (sources, targets)"""
     traces = simulate(case, example)
     signal = {out: errors(case, out, example, traces[out].v) for out in case.outputs()}
     for hidden in case.hidden():
         signal[hidden] = np.zeros((case.T, case.size(hidden)))
-        for c in case.connections:
-            if c["source"] == hidden and c["target"] in case.outputs():
-                signal[hidden][1:] += signal[c["target"]][:-1] @ case.weight(c).T
+        for out, weights in feedback(case, hidden):
+            signal[hidden][1:] += signal[out][:-1] @ weights.T
     return traces, signal, [delta_g(case, c, traces, signal[c["target"]]) for c in case.connections]
 
 
@@ -143,8 +186,9 @@ def expect(case):
                     case.add_spikes(name, e, traces[name].spikes)
                     case.arrays[f"{name}_Psi_{e}"] = traces[name].psi.astype(np.float32)
         for k, c in enumerate(case.connections):
-            mean = np.mean([result[2][k] for result in results], axis=0)
-            case.arrays[f"{c['source']}_{c['target']}_DeltaG_{batch}"] = mean.astype(np.float32)
+            mean = case.by_weight(c, np.mean([result[2][k] for result in results], axis=0))
+            if case.learns(c):
+                case.arrays[f"{c['source']}_{c['target']}_DeltaG_{batch}"] = mean.astype(np.float32)
         for out in case.outputs() if case.params["train_output_bias"] else []:
             mean = np.mean([result[1][out].sum(0) for result in results], axis=0)
             case.arrays[f"{out}_DeltaBias_{batch}"] = mean.astype(np.float32)

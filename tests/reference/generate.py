@@ -167,11 +167,15 @@ class Draft:
 
     def population(self, name, neuron, kind):
         shape = [self.size(), 2] if self.rng.random() < 0.2 and not self.options.get("small") else [self.size()]
+        return {"name": name, "shape": shape, "neuron": self.filled(name, neuron, shape), "readout": kind}
+
+    def filled(self, name, neuron, shape):
+        """With arrays for the constants that differ from neuron to neuron."""
         for key, value in neuron.items():
             if callable(value):
                 self.arrays[f"{name}.{key}"] = value(int(np.prod(shape))).astype(np.float32)
                 neuron[key] = {"array": f"{name}.{key}"}
-        return {"name": name, "shape": shape, "neuron": neuron, "readout": kind}
+        return neuron
 
     def tau_mem(self):
         return EQUAL_TAU if self.options.get("equal_taus") else self.uniform(8, 25)

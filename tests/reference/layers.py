@@ -68,8 +68,11 @@ class LayersDraft(Draft):
             if min(shape) < 1:
                 return None
             connections.append(self.joined(source, name, connectivity, synapses))
-            neuron, readout = (self.spiking(name), None) if name != "out" else (self.li(), o.get("readout", "AvgVar"))
-            populations.append({"name": name, "shape": list(map(int, shape)), "neuron": neuron, "readout": readout})
+            neuron, readout = self.li(), o.get("readout", "AvgVar")
+            if name != "out":
+                neuron, readout = self.spiking(name, o.get("neuron")), None
+            populations.append({"name": name, "shape": list(map(int, shape)),
+                                "neuron": self.filled(name, neuron, shape), "readout": readout})
             if name != "out" and o.get("recurrent"):
                 num = int(np.prod(shape))
                 connectivity = self.connectivity("Sparse", shape, num)
@@ -138,6 +141,8 @@ class LayersDraft(Draft):
             self.arrays[name] = self.rng.normal(mean, 1.0, synapses.num_weights).astype(np.float32)
             c["weight"] = {"array": name}
         synapse = {"type": "Exponential", "tau": 5.0, "scale_i": True}
+        if self.options.get("synapse") == "Delta":
+            synapse = {"type": "Delta"}
         return {"source": source, "target": target, "synapse": synapse, "connectivity": c}
 
     def delays(self, source, target, kind, num):
