@@ -151,8 +151,8 @@ static int repeat(subject *subjects, size_t num, const bench_workload *w, rv_con
 
 static void report(json_t *results, subject *subjects, size_t num, const bench_workload *w)
 {
-    printf("eprop: %zu-%zu recurrent-%zu, %zu steps, batch %zu, one thread, %d interleaved pairs\n", w->inputs,
-           w->hidden, w->outputs, w->timesteps, w->batch_size, PAIRS);
+    printf("eprop: %zu-%zu recurrent-%zu, %zu steps, %zu input spikes, batch %zu, one thread, %d interleaved pairs\n",
+           w->inputs, w->hidden, w->outputs, w->timesteps, rv_spikes_max_count(w->spikes), w->batch_size, PAIRS);
     printf("  %-18s %14s %12s %10s %8s\n", "an example", "spikes/neuron", "median", "ratio", "limit");
     for (size_t i = 0; i < num; i++) {
         subject *const s = &subjects[i];
