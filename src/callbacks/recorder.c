@@ -232,7 +232,7 @@ static int on_epoch_begin(void *user, size_t epoch)
     rv_recorder *r = user;
     rv_recorder_note_rows(r);
     r->in_validation = rv_run_is_validation(r->run);
-    return RV_OK;
+    return r->files ? rv_recorder_reserve(r) : RV_OK;
 }
 
 static int on_epoch_end(void *user, size_t epoch, const rv_metrics *metrics)

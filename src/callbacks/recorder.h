@@ -31,7 +31,7 @@ typedef struct rv_recorder {
     rv_growing *files; /* NULL = in memory, or another rank writes */
     int num_arrays;
     uint64_t rows[RV_GROWING_MAX_ARRAYS]; /* of each: what a checkpoint says */
-    bool resumes;       /* at rows */
+    bool resumes;                         /* at rows */
     bool in_validation; /* in an epoch's test, which a resumed run repeats: rows are as they were before it */
 } rv_recorder;
 
@@ -42,7 +42,7 @@ int rv_recorder_create(void **user, size_t size, rv_context *context, const char
 rv_probe_sink rv_recorder_sink(rv_recorder *recorder, bool of_values);
 
 /* The end of set_params, once the probe is there: what the recorder will hold is held against its budget and announced,
- * files are found to be writable. */
+ * files are found to be writable, and nothing is made. */
 int rv_recorder_set_up(rv_recorder *recorder, rv_run *run, const char *class, const char *object, const char *name);
 
 /* Copies entries to those that there are. */
@@ -62,6 +62,7 @@ void rv_recorder_set_hooks(rv_callback *callback);
 
 int rv_recorder_open(rv_recorder *recorder);
 int rv_recorder_begin(rv_recorder *recorder);
+int rv_recorder_reserve(rv_recorder *recorder); /* room for an epoch, where its size is known */
 int rv_recorder_write(rv_recorder *recorder, const rv_entries *batch);
 int rv_recorder_write_values(rv_recorder *recorder, size_t index, const rv_entry *entry);
 void rv_recorder_note_rows(rv_recorder *recorder);

@@ -58,6 +58,12 @@ int rv_recorder_begin(rv_recorder *r)
     return rc == RV_OK ? rv_growing_publish(r->files) : rc;
 }
 
+int rv_recorder_reserve(rv_recorder *r)
+{
+    const bool known = has_values(r) && r->yield.num_examples != SIZE_MAX;
+    return known ? rv_growing_reserve(r->files, VALUES, r->yield.num_examples) : RV_OK;
+}
+
 static int append_values(rv_growing *files, const rv_entry *entry)
 {
     return rv_growing_append(files, VALUES, entry->values, 1);

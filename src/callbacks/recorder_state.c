@@ -7,8 +7,20 @@
 #include "callbacks/recorder.h"
 
 /* A row of the table. */
-enum { EPOCH, EXAMPLE, NUM, KINDS, NUM_DIMS, SHAPE, COLUMNS = SHAPE + 3 };
-enum { HAS_TIMES = 1, HAS_IDS = 2, HAS_VALUES = 4 }; /* KINDS */
+enum {
+    EPOCH,
+    EXAMPLE,
+    NUM,
+    KINDS,
+    NUM_DIMS,
+    SHAPE,
+    COLUMNS = SHAPE + 3
+};
+enum {
+    HAS_TIMES = 1,
+    HAS_IDS = 2,
+    HAS_VALUES = 4
+}; /* KINDS */
 
 typedef struct flat {
     size_t num_entries, num_times, num_ids, num_values;
@@ -123,8 +135,9 @@ static int add_entries(rv_recorder *recorder, const flat *f)
         if (!repeats || e.epoch < rv_run_epoch(recorder->run))
             items[num++] = e;
     }
-    const int rc = failed ? rv_fail(recorder->context, RV_ERR_CHECKPOINT, "resume: recorded data in the checkpoint "
-                                                                          "are damaged")
+    const int rc = failed    ? rv_fail(recorder->context, RV_ERR_CHECKPOINT,
+                                       "resume: recorded data in the checkpoint "
+                                          "are damaged")
                    : num > 0 ? rv_recorder_add(recorder, &(rv_entries){num, items})
                              : RV_OK;
     rv_free(items);

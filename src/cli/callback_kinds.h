@@ -7,12 +7,12 @@
 
 /* What the keys of any callback are read into. */
 typedef struct callback_entry {
-    const char *key, *population, *var, *genn_var, *param_name, *optimiser, *monitor, *path, *folder;
+    const char *key, *population, *connection, *var, *genn_var, *param_name, *optimiser, *monitor, *path, *folder;
     const char *commands[6]; /* of a LambdaCallback, by event */
-    size_t epoch_interval, batch_interval, resumable, keep, patience, start_from_epoch, every, length, warm_up, cooldown;
+    size_t epoch_interval, batch_interval, resumable, keep, budget, patience, start_from_epoch, every, length, warm_up, cooldown;
     double interval, min_delta, baseline, factor, from, to, min_lr;
-    int mode, decay; /* indices into their choices */
-    node *examples, *neurons, *schedule;
+    int mode, decay, stream; /* indices into their choices */
+    node *examples, *neurons, *src_neurons, *trg_neurons, *timesteps, *schedule;
     rv_flag record_counts, save_last, delete_checkpoint, restore_best_weights, per_batch, append;
 } callback_entry;
 
@@ -36,6 +36,9 @@ const char *callback_path(callback_scope *scope, const char *path);
     int make_##name(callback_scope *scope, const callback_entry *entry)
 
 CALLBACK_KIND(progress_bar, 2);
+CALLBACK_KIND(spike_recorder, 8);
+CALLBACK_KIND(var_recorder, 9);
+CALLBACK_KIND(conn_var_recorder, 9);
 CALLBACK_KIND(checkpoint, 4);
 CALLBACK_KIND(model_checkpoint, 5);
 CALLBACK_KIND(backup_and_restore, 2);

@@ -87,8 +87,8 @@ static int evaluate(const options *given)
     if (!status && !e.data.sets[SET_TEST].where)
         status = fault_at(e.data.where, "data.test is missing: there is nothing to evaluate on");
     if (!status)
-        status = experiment_read_callbacks(&e, given->out ? given->out : ".");
-    if (!status && e.validation_callbacks.num_recorded && !given->out)
+        status = experiment_read_callbacks(&e, given->out ? given->out : ".", "");
+    if (!status && (e.validation_callbacks.num_recorded || e.validation_callbacks.streams) && !given->out)
         status = fault_at(e.validation_callbacks_where, "what recorders record needs a folder: --out DIR");
     if (!status)
         status = experiment_load(&e, 1U << SET_TEST);

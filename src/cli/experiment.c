@@ -148,12 +148,12 @@ int experiment_open(experiment *out, const char *operand, const options *given)
     return status;
 }
 
-int experiment_read_callbacks(experiment *e, const char *folder)
+int experiment_read_callbacks(experiment *e, const char *folder, const char *prefix)
 {
-    const int status = callback_list_read(&e->callbacks, e->callbacks_where, &e->network, folder);
+    const int status = callback_list_read(&e->callbacks, e->callbacks_where, &e->network, folder, "");
     if (status)
         return status;
-    return callback_list_read(&e->validation_callbacks, e->validation_callbacks_where, &e->network, folder);
+    return callback_list_read(&e->validation_callbacks, e->validation_callbacks_where, &e->network, folder, prefix);
 }
 
 void experiment_clear(experiment *e)

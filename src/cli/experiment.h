@@ -42,8 +42,9 @@ extern const size_t num_run_keys;
 
 /* `operand` is the file, or a run folder, whose experiment.yaml is meant. Clear it also after a failure. */
 int experiment_open(experiment *out, const char *operand, const options *given);
-/* Reads both lists of callbacks, which write to the folder of a run, which must outlive the runs. */
-int experiment_read_callbacks(experiment *e, const char *folder);
+/* Reads both lists of callbacks, which write to the folder of a run; what the validation's record has `prefix` before its
+ * name. Both must outlive the runs. */
+int experiment_read_callbacks(experiment *e, const char *folder, const char *prefix);
 /* wanted: bits 1 << set_id; a set that is wanted and not in the experiment is left out. */
 int experiment_load(experiment *e, unsigned wanted);
 int experiment_compile(experiment *e, bool learn);

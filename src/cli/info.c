@@ -102,7 +102,7 @@ static int info(const options *given)
         return fault_usage("info", "which experiment? info needs FILE, RUN or --models");
     int status = experiment_open(&e, given->operand, given);
     if (!status)
-        status = experiment_read_callbacks(&e, ".");
+        status = experiment_read_callbacks(&e, ".", "");
     if (!status)
         status = experiment_load(&e, 1U << SET_TRAIN | 1U << SET_VALIDATION | 1U << SET_TEST);
     if (!status)

@@ -227,3 +227,17 @@ rv_population *network_section_population(const network_section *section, const 
     free(names);
     return NULL;
 }
+
+rv_connection *network_section_connection(const network_section *section, const node *where, const char *name)
+{
+    rv_connection *found = rv_connection_by_name(section->network, name);
+    if (found)
+        return found;
+    const size_t num = rv_network_num_connections(section->network);
+    const char **names = make(num, sizeof *names);
+    for (size_t i = 0; i < num; i++)
+        names[i] = rv_connection_name(rv_network_connection(section->network, i));
+    fault_unknown(where, "connection", name, NULL, names, num);
+    free(names);
+    return NULL;
+}

@@ -25,5 +25,7 @@ void network_section_clear(network_section *section);
 
 /* A population by name; after a fault at `where`, NULL. */
 rv_population *network_section_population(const network_section *section, const node *where, const char *name);
+/* A connection, likewise. */
+rv_connection *network_section_connection(const network_section *section, const node *where, const char *name);
 
 #endif

@@ -97,7 +97,7 @@ int recorded_save(rv_context *context, const char *folder, const rv_result *resu
         const char *key_name = list->recorded[i];
         const rv_entries *entries =
             validation ? rv_result_validation_data(result, key_name) : rv_result_data(result, key_name);
-        char *prefix = format_text("%s/%s%s", subfolder, validation ? "validation-" : "", key_name);
+        char *prefix = format_text("%s/%s%s", subfolder, list->prefix, key_name);
         if (entries)
             rc = write_entries(&(sink){.context = context, .prefix = prefix}, entries);
         free(prefix);

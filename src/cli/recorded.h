@@ -12,8 +12,8 @@
 
 #include "cli/callbacks_section.h"
 
-/* Writes what the callbacks of a list recorded into folder/recorded; of validation's list with "validation-" before
- * every name. Nothing is made where nothing was recorded. Returns a negative RV_ERR_* on failure. */
+/* Writes what the callbacks of a list, of training or of its validation, recorded in memory into folder/recorded, with the
+ * list's prefix before every name. Nothing is made where nothing was recorded. Returns a negative RV_ERR_* on failure. */
 int recorded_save(rv_context *context, const char *folder, const rv_result *result, const callback_list *list,
                   bool validation);
 

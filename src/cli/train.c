@@ -33,7 +33,7 @@ typedef struct job {
 /* The experiment's callbacks, and those that keep what a run folder promises. */
 static int read_callbacks(job *j)
 {
-    const int status = experiment_read_callbacks(&j->e, j->folder);
+    const int status = experiment_read_callbacks(&j->e, j->folder, "validation-");
     if (status)
         return status;
     callback_list *callbacks = &j->e.callbacks;

@@ -267,7 +267,7 @@ int rv_engine_run(rv_engine *engine, const rv_batch *batch)
     const bool eprop = engine->learn && engine->model->compiler == RV_COMPILER_EPROP;
     int error = RV_OK;
     if (eprop)
-        rv_eprop_begin_batch(engine);
+        rv_eprop_begin_batch(engine, batch->num);
     if (engine->lockstep)
         error = forward_lockstep(engine, batch);
     else if (two_phases || !engine->learn)

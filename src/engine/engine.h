@@ -42,6 +42,11 @@ static inline bool rv_tap_is_of_sweep_back(rv_tap_kind kind)
     return kind >= RV_TAP_ADJOINT;
 }
 
+typedef struct rv_tap_synapse {
+    size_t pair;  /* source * num_neurons + target, of the selected ones */
+    size_t place; /* among the weights */
+} rv_tap_synapse;
+
 /* Synapses between selected sources and the tap's neurons, their targets. Those that are not there are NaN. */
 typedef struct rv_tap_synapses {
     const rv_plan_connection *connection;
@@ -51,6 +56,8 @@ typedef struct rv_tap_synapses {
     const int32_t *source; /* (n of the source) number among the selected sources, -1 = not selected */
     size_t num_sources;
     const size_t *index;   /* (num_sources, num_neurons) place among the weights, RV_NO_SYNAPSE = not there */
+    const rv_tap_synapse *more; /* (num_more) further ones of a pair, where windows overlap: numbers are their sum */
+    size_t num_more;
 } rv_tap_synapses;
 
 #define RV_NO_SYNAPSE SIZE_MAX
@@ -295,7 +302,7 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
  * rv_eprop_output; and the sweep back into leaf `leaf`. */
 int rv_eprop_make(rv_engine *engine);
 int rv_eprop_make_block(rv_engine *engine, rv_block *block);
-void rv_eprop_begin_batch(rv_engine *engine);
+void rv_eprop_begin_batch(rv_engine *engine, size_t batch_num);
 void rv_eprop_end_batch(rv_engine *engine, size_t batch_num);
 void rv_eprop_begin(const rv_engine *engine, const rv_block *block, rv_example *example);
 void rv_eprop_before_step(const rv_engine *engine, rv_block *block, uint32_t t);

@@ -98,21 +98,32 @@ static void transpose(const rv_engine *engine, const rv_plan_connection *c, rv_p
     }
 }
 
-void rv_eprop_begin_batch(rv_engine *engine)
+static void average(float *factor, size_t n_pad, size_t batch_num)
+{
+    for (size_t j = 0; factor && j < n_pad; j++)
+        factor[j] = (float)(1.0 / (double)batch_num);
+}
+
+/* Sums are averaged over the true number of examples. */
+static void set_factors(const rv_plan_population *p, size_t batch_num)
+{
+    for (size_t g = 0; g < p->num_groups; g++)
+        average(p->groups[g].factor, p->n_pad, batch_num);
+    if (p->bias.value)
+        average(p->bias_factor, p->n_pad, batch_num);
+}
+
+void rv_eprop_begin_batch(rv_engine *engine, size_t batch_num)
 {
     const rv_compiled_network *model = engine->model;
+    for (uint32_t i = 0; i < model->num_populations; i++)
+        set_factors(&model->populations[i], batch_num);
     for (uint32_t i = 0; i < model->num_populations; i++)
         for (size_t k = 0; k < model->populations[i].eprop.num_feedback; k++) {
             rv_plan_feedback *f = &model->populations[i].eprop.feedback[k];
             if (f->connection != UINT32_MAX)
                 transpose(engine, &model->connections[f->connection], f);
         }
-}
-
-static void average(float *factor, size_t n_pad, size_t batch_num)
-{
-    for (size_t j = 0; factor && j < n_pad; j++)
-        factor[j] = (float)(1.0 / (double)batch_num);
 }
 
 /* Gradients of biases, which examples keep, go into their leaves. */
@@ -130,18 +141,11 @@ static void add_errors(const rv_engine *engine, const rv_plan_population *p, siz
     }
 }
 
-/* Sums are averaged over the true number of examples. */
 void rv_eprop_end_batch(rv_engine *engine, size_t batch_num)
 {
-    for (uint32_t i = 0; i < engine->model->num_populations; i++) {
-        const rv_plan_population *p = &engine->model->populations[i];
-        for (size_t g = 0; g < p->num_groups; g++)
-            average(p->groups[g].factor, p->n_pad, batch_num);
-        if (p->bias.value) {
-            average(p->bias_factor, p->n_pad, batch_num);
-            add_errors(engine, p, batch_num);
-        }
-    }
+    for (uint32_t i = 0; i < engine->model->num_populations; i++)
+        if (engine->model->populations[i].bias.value)
+            add_errors(engine, &engine->model->populations[i], batch_num);
 }
 
 /* ---- while an example advances ---- */

@@ -62,9 +62,11 @@ static void pick_softmax(float *out, const rv_engine *engine, const rv_block *bl
 /* values: laid out as the weights */
 static void pick_synapses(float *out, const float *values, const rv_tap *tap)
 {
-    const size_t *index = tap->synapses->index;
+    const rv_tap_synapses *s = tap->synapses;
     for (size_t k = 0; k < tap->row_size; k++)
-        out[k] = index[k] == RV_NO_SYNAPSE ? NAN : values[index[k]];
+        out[k] = s->index[k] == RV_NO_SYNAPSE ? NAN : values[s->index[k]];
+    for (size_t k = 0; k < s->num_more; k++)
+        out[s->more[k].pair] += values[s->more[k].place];
 }
 
 void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t t)
@@ -138,6 +140,10 @@ static void write_gradient(float *out, const rv_tap_target *target, const rv_pla
             const float *factor = s->of_delay ? &s->connection->weight.value[index] : &group->factor[tap->neurons[k]];
             out[at] = index == RV_NO_SYNAPSE ? NAN : target->sum[at] * s->scale * *factor;
         }
+    for (size_t k = 0; k < s->num_more; k++) {
+        const size_t at = s->more[k].pair;
+        out[at] += target->sum[at] * s->scale * group->factor[tap->neurons[at % tap->num_neurons]];
+    }
 }
 
 static void take_gradient(const rv_engine *engine, const rv_example *example, const rv_tap_target *target,

@@ -24,33 +24,52 @@ static const rv_growing_format *format_of(const char *path)
     return ends_with(path, ".h5") || ends_with(path, ".hdf5") ? &rv_growing_h5 : &rv_growing_npy;
 }
 
-int rv_growing_open_file(rv_context *context, const char *path, bool *made)
+/* The folder of a path: NULL for the current one, or out of memory. */
+static char *folder_of(rv_context *context, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash > path ? rv_format(context, "%.*s", (int)(slash - path), path) : NULL;
+}
+
+/* The nearest folder above that is there must let us make things in it. */
+static int check_folder(rv_context *context, const char *path)
 {
     struct stat info;
-    *made = stat(path, &info) != 0 && errno == ENOENT;
+    char *folder = folder_of(context, path);
+    int rc = RV_OK;
+    while (folder && stat(folder, &info) != 0 && errno == ENOENT) {
+        char *above = folder_of(context, folder);
+        rv_free(folder);
+        folder = above;
+    }
+    const char *there = folder ? folder : *path == '/' ? "/" : ".";
+    if (access(there, W_OK | X_OK) != 0)
+        rc = rv_fail(context, RV_ERR_FILE, "%s: cannot be made: folder %s: %m", path, there);
+    rv_free(folder);
+    return rc;
+}
+
+int rv_growing_check_file(rv_context *context, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return errno == ENOENT ? check_folder(context, path)
+                               : rv_fail(context, RV_ERR_FILE, "%s: cannot be written: %m", path);
+    if (!S_ISREG(info.st_mode))
+        return rv_fail(context, RV_ERR_FILE, "%s: is not a regular file", path);
+    return access(path, W_OK) == 0 ? RV_OK : rv_fail(context, RV_ERR_FILE, "%s: cannot be written: %m", path);
+}
+
+int rv_growing_open_file(rv_context *context, const char *path)
+{
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return rv_fail(context, RV_ERR_FILE, "%s: cannot be written: %m", path);
-    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
-        close(fd);
-        return rv_fail(context, RV_ERR_FILE, "%s: is not a regular file", path);
-    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         close(fd);
         return rv_fail(context, RV_ERR_FILE, "%s: is being written by another recorder or program", path);
     }
     return fd;
-}
-
-static int make_folder(rv_context *context, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash || slash == path)
-        return RV_OK;
-    char *folder = rv_format(context, "%.*s", (int)(slash - path), path);
-    const int rc = folder ? rv_folder_make(context, folder) : RV_ERR_MEMORY;
-    rv_free(folder);
-    return rc;
 }
 
 static int describe(rv_growing *growing, int i, const rv_growing_array *array)
@@ -75,7 +94,7 @@ int rv_growing_open(rv_growing **out, rv_context *context, const char *path, con
     growing->format = format_of(path);
     growing->num = num;
     growing->path = rv_format(context, "%s", path);
-    int rc = growing->path ? make_folder(context, path) : RV_ERR_MEMORY;
+    int rc = growing->path ? RV_OK : RV_ERR_MEMORY;
     for (int i = 0; i < num && rc == RV_OK; i++)
         rc = describe(growing, i, &arrays[i]);
     if (rc == RV_OK)
@@ -90,11 +109,24 @@ int rv_growing_open(rv_growing **out, rv_context *context, const char *path, con
 
 int rv_growing_begin(rv_growing *growing, const uint64_t *rows)
 {
-    const int rc = growing->format->begin(growing, rows);
-    growing->begun = true;
+    char *folder = folder_of(growing->context, growing->path);
+    int rc = folder ? rv_folder_make(growing->context, folder) : RV_OK;
+    rv_free(folder);
+    if (rc == RV_OK)
+        rc = growing->format->begin(growing, rows);
     for (int i = 0; i < growing->num; i++)
         growing->rows[i] = rows ? rows[i] : 0;
     return rc;
+}
+
+int rv_growing_reserve(rv_growing *growing, int array, uint64_t num_rows)
+{
+    size_t bytes;
+    if (!growing->format->reserve || !num_rows)
+        return RV_OK;
+    if (!rv_multiply((size_t)num_rows, growing->row_bytes[array], &bytes))
+        bytes = SIZE_MAX;
+    return bytes ? growing->format->reserve(growing, array, bytes) : RV_OK;
 }
 
 int rv_growing_append(rv_growing *growing, int array, const void *data, size_t num_rows)

@@ -17,14 +17,17 @@ typedef struct rv_growing_array {
 
 typedef struct rv_growing rv_growing;
 
-/* Makes missing folders and sees that the files can be written; what is in them stays until rv_growing_begin. Files that
- * somebody else holds open here are an error. Errors here and below: RV_ERR_FILE naming file and reason;
+/* Sees that the files can be written, and touches nothing. Errors here and below: RV_ERR_FILE naming file and reason;
  * RV_ERR_UNSUPPORTED where there is no HDF5. */
 int rv_growing_open(rv_growing **out, rv_context *context, const char *path, const rv_growing_array *arrays, int num);
 
-/* Starts with empty arrays, or, if rows (num) is not NULL, behind so many rows of what is there; what comes after them is
- * cut off. RV_ERR_CHECKPOINT if there are fewer, or of another type or shape. */
+/* Makes missing folders, and starts with empty arrays, or, if rows (num) is not NULL, behind so many rows of what is
+ * there; what comes after them is cut off. RV_ERR_CHECKPOINT if there are fewer, or of another type or shape. Files that
+ * somebody else holds open here are an error. */
 int rv_growing_begin(rv_growing *growing, const uint64_t *rows);
+
+/* Sets aside room on the disk for so many more rows, where that can be done; RV_ERR_FILE if there is not as much. */
+int rv_growing_reserve(rv_growing *growing, int array, uint64_t num_rows);
 
 /* Rows into array `array`; readers see them after the next publish. */
 int rv_growing_append(rv_growing *growing, int array, const void *data, size_t num_rows);
@@ -39,14 +42,15 @@ int rv_growing_publish(rv_growing *growing);
 int rv_growing_sync(rv_growing *growing);
 uint64_t rv_growing_rows(const rv_growing *growing, int array);
 
-/* Frees it; files that were never begun are as they were. NULL is legal. */
+/* Frees it. NULL is legal. */
 int rv_growing_close(rv_growing *growing);
 
 /* ---- for the formats ---- */
 
 typedef struct rv_growing_format {
-    int (*open)(rv_growing *growing);
+    int (*open)(rv_growing *growing); /* only looks */
     int (*begin)(rv_growing *growing, const uint64_t *rows);
+    int (*reserve)(rv_growing *growing, int array, uint64_t bytes); /* OPTIONAL */
     int (*append)(rv_growing *growing, int array, const void *data, size_t num_rows);
     int (*write_at)(rv_growing *growing, int array, uint64_t row, const void *data, size_t num_rows); /* OPTIONAL */
     void (*advance)(rv_growing *growing, int array, size_t num_rows); /* with write_at */
@@ -64,13 +68,14 @@ struct rv_growing {
     size_t row_bytes[RV_GROWING_MAX_ARRAYS];
     uint64_t rows[RV_GROWING_MAX_ARRAYS]; /* appended */
     int num;
-    bool begun;
     void *own; /* the format's */
 };
 
 extern const rv_growing_format rv_growing_npy, rv_growing_h5;
 
-/* A file to be written, locked against others; *made: it was not there. The descriptor, or a negative code. */
-int rv_growing_open_file(rv_context *context, const char *path, bool *made);
+/* Whether a file can be written, as far as one sees without doing it. */
+int rv_growing_check_file(rv_context *context, const char *path);
+/* Makes it, or opens it to be written, locked against others: the descriptor, or a negative code. */
+int rv_growing_open_file(rv_context *context, const char *path);
 
 #endif

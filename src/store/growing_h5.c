@@ -14,7 +14,6 @@
 typedef struct h5_file {
     hid_t file;
     hid_t sets[RV_GROWING_MAX_ARRAYS];
-    bool made; /* it was not there before */
 } h5_file;
 
 static hid_t type_of(rv_dtype dtype)
@@ -37,7 +36,6 @@ static int fail(rv_growing *growing, const char *what)
                    what);
 }
 
-/* Only looks whether it can be written. HDF5 locks the file itself. */
 static int h5_open(rv_growing *growing)
 {
     h5_file *own = growing->own = rv_alloc(growing->context, 1, sizeof *own, growing->path);
@@ -46,11 +44,7 @@ static int h5_open(rv_growing *growing)
     own->file = -1;
     for (int i = 0; i < RV_GROWING_MAX_ARRAYS; i++)
         own->sets[i] = -1;
-    const int fd = rv_growing_open_file(growing->context, growing->path, &own->made);
-    if (fd < 0)
-        return fd;
-    close(fd);
-    return RV_OK;
+    return rv_growing_check_file(growing->context, growing->path);
 }
 
 /* Whole rows, or part of one, of about CHUNK_SIZE bytes. */
@@ -109,6 +103,7 @@ static hid_t open_set(const rv_growing *growing, int i, uint64_t rows)
     return -1;
 }
 
+/* HDF5 locks the file itself. */
 static int h5_begin(rv_growing *growing, const uint64_t *rows)
 {
     h5_file *own = growing->own;
@@ -167,6 +162,18 @@ static int h5_publish(rv_growing *growing)
     return done ? RV_OK : fail(growing, "cannot write");
 }
 
+static int h5_sync(rv_growing *growing)
+{
+    const h5_file *own = growing->own;
+    int rc = h5_publish(growing), *fd = NULL;
+    rv_h5_scope scope;
+    rv_h5_begin(&scope);
+    if (rc == RV_OK && (H5Fget_vfd_handle(own->file, H5P_DEFAULT, (void **)&fd) < 0 || !fd || fsync(*fd) != 0))
+        rc = fail(growing, "cannot sync");
+    rv_h5_end(&scope);
+    return rc;
+}
+
 static int h5_close(rv_growing *growing)
 {
     h5_file *own = growing->own;
@@ -181,8 +188,6 @@ static int h5_close(rv_growing *growing)
     if (own->file >= 0)
         done &= H5Fclose(own->file) >= 0;
     rv_h5_end(&scope);
-    if (own->made && !growing->begun)
-        unlink(growing->path);
     rv_free(own);
     return done ? RV_OK : fail(growing, "cannot close");
 }
@@ -192,7 +197,7 @@ const rv_growing_format rv_growing_h5 = {
     .begin = h5_begin,
     .append = h5_append,
     .publish = h5_publish,
-    .sync = h5_publish,
+    .sync = h5_sync,
     .close = h5_close,
 };
 

@@ -1,6 +1,7 @@
 /* Growing .npy files: rows are written behind the last ones, then the header, whose length does not change, is written
  * again with the new number of rows. A reader finds at least as many rows as the header says, whenever it looks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@
 typedef struct npy_file {
     char *path;
     int fd;
-    bool made;          /* it was not there before */
+    bool reserved;      /* the disk holds room behind its end */
     size_t header_size; /* bytes */
     uint64_t size;      /* bytes in the file, without those in the buffer */
     size_t used;        /* bytes of buffer */
@@ -73,16 +74,15 @@ static int npy_open(rv_growing *growing)
         files[i].buffer = rv_alloc(growing->context, BUFFER_SIZE, 1, growing->path);
         if (!files[i].path || !files[i].buffer)
             return RV_ERR_MEMORY;
-        const int fd = rv_growing_open_file(growing->context, files[i].path, &files[i].made);
-        if (fd < 0)
-            return fd;
-        files[i].fd = fd;
+        const int rc = rv_growing_check_file(growing->context, files[i].path);
+        if (rc < 0)
+            return rc;
     }
     return RV_OK;
 }
 
 /* What is there must be what it was when the position was noted. */
-static int check(rv_growing *growing, int i, uint64_t rows, size_t *header_size)
+static int check(rv_growing *growing, int i, uint64_t rows)
 {
     const npy_file *file = (const npy_file *)growing->own + i;
     const rv_growing_array *array = &growing->arrays[i];
@@ -102,28 +102,55 @@ static int check(rv_growing *growing, int i, uint64_t rows, size_t *header_size)
                          (unsigned long long)rows);
     }
     rv_source_close(source);
-    char text[RV_NPY_HEADER_SIZE];
-    *header_size = rv_npy_header_format(text, array->dtype, array->num_dims, array->shape);
     return rc;
+}
+
+static int cut(rv_growing *growing, const npy_file *file, uint64_t size)
+{
+    return ftruncate(file->fd, (off_t)size) == 0
+               ? RV_OK
+               : rv_fail(growing->context, RV_ERR_FILE, "%s: cannot be cut: %m", file->path);
+}
+
+static int begin(rv_growing *growing, int i, const uint64_t *rows)
+{
+    npy_file *file = (npy_file *)growing->own + i;
+    int rc = rows ? check(growing, i, rows[i]) : RV_OK;
+    if (rc == RV_OK)
+        rc = file->fd = rv_growing_open_file(growing->context, file->path);
+    if (rc < 0)
+        return rc;
+    growing->rows[i] = rows ? rows[i] : 0;
+    rc = rows ? RV_OK : cut(growing, file, 0);
+    if (rc == RV_OK)
+        rc = write_header(growing, i);
+    file->size = file->header_size + growing->rows[i] * growing->row_bytes[i];
+    return rc == RV_OK ? cut(growing, file, file->size) : rc;
 }
 
 static int npy_begin(rv_growing *growing, const uint64_t *rows)
 {
-    npy_file *files = growing->own;
-    for (int i = 0; i < growing->num; i++) {
-        size_t header_size = 0;
-        int rc = rows ? check(growing, i, rows[i], &header_size) : RV_OK;
-        growing->rows[i] = rows ? rows[i] : 0;
-        if (rc == RV_OK && !rows && ftruncate(files[i].fd, 0) != 0)
-            rc = rv_fail(growing->context, RV_ERR_FILE, "%s: cannot be emptied: %m", files[i].path);
-        if (rc == RV_OK)
-            rc = write_header(growing, i);
-        files[i].size = files[i].header_size + growing->rows[i] * growing->row_bytes[i];
-        if (rc == RV_OK && rows && ftruncate(files[i].fd, (off_t)files[i].size) != 0)
-            rc = rv_fail(growing->context, RV_ERR_FILE, "%s: cannot be cut: %m", files[i].path);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = RV_OK;
+    for (int i = 0; i < growing->num && rc == RV_OK; i++)
+        rc = begin(growing, i, rows);
+    return rc;
+}
+
+/* Room that is set aside beforehand is also written to sooner. Not every file system can. */
+static int npy_reserve(rv_growing *growing, int array, uint64_t bytes)
+{
+#ifdef FALLOC_FL_KEEP_SIZE
+    npy_file *file = (npy_file *)growing->own + array;
+    const bool fits = bytes <= (uint64_t)INT64_MAX - file->size;
+    if (fits && fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)file->size, (off_t)bytes) == 0)
+        file->reserved = true;
+    else if (!fits || errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+        return rv_fail(growing->context, RV_ERR_FILE,
+                       "%s: the next epoch needs %llu bytes, for which there is no room on the disk", file->path,
+                       (unsigned long long)bytes);
+#else
+    (void)growing, (void)array, (void)bytes;
+#endif
     return RV_OK;
 }
 
@@ -183,8 +210,8 @@ static int npy_close(rv_growing *growing)
     npy_file *files = growing->own;
     int rc = RV_OK;
     for (int i = 0; files && i < growing->num; i++) {
-        if (files[i].fd >= 0 && !growing->begun && files[i].made)
-            unlink(files[i].path);
+        if (files[i].reserved && cut(growing, &files[i], files[i].size) < 0)
+            rc = RV_ERR_FILE;
         if (files[i].fd >= 0 && close(files[i].fd) != 0)
             rc = rv_fail(growing->context, RV_ERR_FILE, "%s: cannot close: %m", files[i].path);
         rv_free(files[i].path);
@@ -197,6 +224,7 @@ static int npy_close(rv_growing *growing)
 const rv_growing_format rv_growing_npy = {
     .open = npy_open,
     .begin = npy_begin,
+    .reserve = npy_reserve,
     .append = npy_append,
     .write_at = npy_write_at,
     .advance = npy_advance,

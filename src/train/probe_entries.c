@@ -119,6 +119,7 @@ size_t rv_probes_memory(const rv_run *run)
                  probe->num_storage * sizeof *probe->storage;
         bytes += probe->rows ? run->model->num_steps * sizeof *probe->rows : 0;
         bytes += probe->index ? probe->num_sources * probe->num_neurons * sizeof *probe->index : 0;
+        bytes += probe->max_more * sizeof *probe->more;
         bytes += probe->delays ? probe->synapses.connection->links.rows.size * sizeof *probe->delays : 0;
         bytes += probe->selected ? run->feed->num_examples : 0;
         bytes = add_product(bytes, probe->num_sums, probe->tap.row_size * sizeof(float));

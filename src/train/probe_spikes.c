@@ -44,6 +44,8 @@ int rv_probe_make_room(rv_probe *probe, rv_probe_storage *storage, size_t num)
 static size_t count_selected(const rv_probe *probe, const rv_tape *tape)
 {
     size_t num = 0;
+    if (!probe->column && !probe->rows)
+        return tape->offset[probe->num_timesteps];
     for (size_t i = 0; i < probe->num_timesteps; i++) {
         const uint32_t t = probe->timesteps[i];
         if (!probe->column)

@@ -95,28 +95,51 @@ static int find_variable(rv_run *run, rv_probe *probe, const rv_plan_connection 
     return fail_unknown(run, c, name);
 }
 
-/* Where the synapses of one source are among the weights. targets and places: scratch. */
-static int find_of_source(rv_run *run, const rv_plan_connection *c, uint32_t source, const int32_t *column,
-                          uint32_t **targets, size_t **places, size_t capacity[2], size_t *index)
+/* Room for the targets and places of a source's synapses. */
+typedef struct scratch {
+    uint32_t *targets;
+    size_t *places;
+    size_t max_targets, max_places;
+} scratch;
+
+static int note(rv_run *run, rv_probe *probe, size_t pair, size_t place)
+{
+    rv_tap_synapses *s = &probe->synapses;
+    if (probe->index[pair] == RV_NO_SYNAPSE) {
+        probe->index[pair] = place;
+        return RV_OK;
+    }
+    const int error = rv_grow(run->context, &probe->more, &probe->max_more, s->num_more + 1, sizeof *probe->more,
+                              "selected synapses");
+    if (!error)
+        probe->more[s->num_more++] = (rv_tap_synapse){pair, place};
+    return error;
+}
+
+/* Where the synapses of one selected source are among the weights. */
+static int find_of_source(rv_run *run, rv_probe *probe, const rv_plan_connection *c, size_t source,
+                          const int32_t *column, scratch *room)
 {
     const rv_connectivity_model *connectivity = c->connection->connectivity.model;
-    const size_t num = connectivity->synapses(&c->links, source, NULL, NULL);
-    if (rv_grow(run->context, targets, &capacity[0], num, sizeof **targets, "synapses") ||
-        rv_grow(run->context, places, &capacity[1], num, sizeof **places, "synapses"))
-        return RV_ERR_MEMORY;
-    if (num)
-        connectivity->synapses(&c->links, source, *targets, *places);
-    for (size_t k = 0; k < num; k++)
-        if (column[(*targets)[k]] >= 0)
-            index[column[(*targets)[k]]] = (*places)[k];
-    return RV_OK;
+    const size_t num = connectivity->synapses(&c->links, probe->sources[source], NULL, NULL);
+    int error = rv_grow(run->context, &room->targets, &room->max_targets, num, sizeof *room->targets, "synapses");
+    if (!error)
+        error = rv_grow(run->context, &room->places, &room->max_places, num, sizeof *room->places, "synapses");
+    if (!error && num)
+        connectivity->synapses(&c->links, probe->sources[source], room->targets, room->places);
+    for (size_t k = 0; !error && k < num; k++) {
+        const int32_t target = column[room->targets[k]];
+        if (target >= 0)
+            error = note(run, probe, source * probe->num_neurons + (size_t)target, room->places[k]);
+    }
+    return error;
 }
 
 /* Where the selected synapses are among the weights. */
 static int find_synapses(rv_run *run, rv_probe *probe, const rv_plan_connection *c)
 {
-    uint32_t *targets = NULL;
-    size_t *places = NULL, capacity[2] = {0, 0}, size;
+    scratch room = {.targets = NULL};
+    size_t size;
     if (!rv_multiply(probe->num_sources, probe->num_neurons, &size))
         return rv_fail_memory(run->context, SIZE_MAX, "selected synapses");
     probe->index = rv_alloc(run->context, size, sizeof *probe->index, "selected synapses");
@@ -126,11 +149,12 @@ static int find_synapses(rv_run *run, rv_probe *probe, const rv_plan_connection 
     for (size_t i = 0; !error && i < size; i++)
         probe->index[i] = RV_NO_SYNAPSE;
     for (size_t i = 0; !error && i < probe->num_sources; i++)
-        error = find_of_source(run, c, probe->sources[i], column, &targets, &places, capacity,
-                               probe->index + i * probe->num_neurons);
+        error = find_of_source(run, probe, c, i, column, &room);
+    if (probe->delays)
+        probe->synapses.num_more = 0; /* delays are alike */
     rv_free(column);
-    rv_free(targets);
-    rv_free(places);
+    rv_free(room.targets);
+    rv_free(room.places);
     return error;
 }
 
@@ -151,6 +175,7 @@ static int make(rv_run *run, rv_probe *probe, const rv_plan_connection *c, const
     probe->synapses.source = probe->column;
     probe->synapses.num_sources = probe->num_sources;
     probe->synapses.index = probe->index;
+    probe->synapses.more = probe->more;
     probe->tap.synapses = &probe->synapses;
     probe->tap.population = c->target;
     return error;

@@ -219,6 +219,7 @@ void rv_probe_free(rv_probe *probe)
     rv_free(probe->rows);
     rv_free(probe->column);
     rv_free(probe->index);
+    rv_free(probe->more);
     rv_free(probe->delays);
     rv_free(probe);
 }

@@ -132,6 +132,8 @@ struct rv_probe {
     int32_t *column;          /* spikes: (n) index among the selected neurons, -1 = not selected; NULL = all are.
                                  connection: the same of the sources, never NULL */
     size_t *index;            /* of synapses */
+    rv_tap_synapse *more;     /* of synapses */
+    size_t max_more;          /* that there is room for */
     float *delays;            /* of synapses, where they are whole numbers otherwise */
     size_t shape[3];          /* of an entry's values */
     int num_dims;             /* 0 = spikes */
