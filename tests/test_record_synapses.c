@@ -18,14 +18,38 @@
 #define TOLERANCE 1e-4
 #define STEPS 30 /* of layered networks */
 
-#define CONV(...) {.model = &rv_conv2d_model, __VA_ARGS__}
-#define TRANSPOSE(...) {.model = &rv_conv2d_transpose_model, __VA_ARGS__}
-#define POOL(...) {.model = &rv_avg_pool2d_model, __VA_ARGS__}
-#define POOL_CONV(...) {.model = &rv_avg_pool_conv2d_model, __VA_ARGS__}
-#define POOL_DENSE(...) {.model = &rv_avg_pool_dense2d_model, __VA_ARGS__}
-#define RANDOM(probability) {.model = &rv_fixed_probability_model, .p = probability}
-#define DENSE {.model = &rv_dense_model}
-#define ONE_TO_ONE {.model = &rv_one_to_one_model}
+#define CONV(...)                                                                                                     \
+    {                                                                                                                 \
+        .model = &rv_conv2d_model, __VA_ARGS__                                                                        \
+    }
+#define TRANSPOSE(...)                                                                                                \
+    {                                                                                                                 \
+        .model = &rv_conv2d_transpose_model, __VA_ARGS__                                                              \
+    }
+#define POOL(...)                                                                                                     \
+    {                                                                                                                 \
+        .model = &rv_avg_pool2d_model, __VA_ARGS__                                                                    \
+    }
+#define POOL_CONV(...)                                                                                                \
+    {                                                                                                                 \
+        .model = &rv_avg_pool_conv2d_model, __VA_ARGS__                                                               \
+    }
+#define POOL_DENSE(...)                                                                                               \
+    {                                                                                                                 \
+        .model = &rv_avg_pool_dense2d_model, __VA_ARGS__                                                              \
+    }
+#define RANDOM(probability)                                                                                           \
+    {                                                                                                                 \
+        .model = &rv_fixed_probability_model, .p = probability                                                        \
+    }
+#define DENSE                                                                                                         \
+    {                                                                                                                 \
+        .model = &rv_dense_model                                                                                      \
+    }
+#define ONE_TO_ONE                                                                                                    \
+    {                                                                                                                 \
+        .model = &rv_one_to_one_model                                                                                 \
+    }
 
 /* Every connectivity, sparse recurrence among them. */
 static const layered_desc networks[] = {
@@ -74,8 +98,8 @@ static layered_desc describe(size_t index)
 
 static rv_callback record(const layered *l, int connection, const char *variable, const char *key)
 {
-    return rv_conn_var_recorder((rv_conn_var_recorder_desc){
-        .connection = l->connections[connection], .genn_var = variable, .key = key});
+    return rv_conn_var_recorder(
+        (rv_conn_var_recorder_desc){.connection = l->connections[connection], .genn_var = variable, .key = key});
 }
 
 static rv_result *train(const layered *l, const rv_callback *callbacks, size_t num, size_t first_epoch)
@@ -218,7 +242,8 @@ static void row_t_of_a_gradient_is_that_of_the_steps_from_t_on(void **state)
                     if (tiny_spikes(e, step, i) && step + 1 < TINY_STEPS)
                         sum -= 5 * (double)lambda->items[e].values[(step + 1) * TINY_HIDDEN + j];
                     if (fabs(got - sum) > 1e-5 * fabs(sum) + 1e-9)
-                        fail_msg("example %zu, synapse %zu -> %zu, step %zu: %g, expected %g", e, i, j, step, got, sum);
+                        fail_msg("example %zu, synapse %zu -> %zu, step %zu: %g, expected %g", e, i, j, step, got,
+                                 sum);
                     seen += fabs(sum) > 0;
                 }
             }
@@ -346,7 +371,8 @@ static void what_cannot_be_recorded_is_an_error_when_the_run_is_prepared(void **
         {{.connection = t.input_hidden, .genn_var = "x"},
          "connection 'Conn_input_hidden' has no variable 'x', expected one of: g, d"},
         {{.connection = t.input_hidden, .genn_var = "Gradient"}, "has no variable 'Gradient'"}, /* not learning */
-        {{.connection = t.input_hidden, .genn_var = "g", .src_neurons = rv_index(TINY_INPUTS)}, "sources of population"},
+        {{.connection = t.input_hidden, .genn_var = "g", .src_neurons = rv_index(TINY_INPUTS)},
+         "sources of population"},
         {{.connection = t.input_hidden, .genn_var = "g", .timesteps = rv_index(TINY_STEPS)}, "timesteps"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -24,6 +24,7 @@ typedef struct rv_tape {
 /* What a probe copies after every step it is about: selected numbers of one variable (taps.c). */
 typedef enum rv_tap_kind {
     RV_TAP_STATE,    /* block + offset */
+    RV_TAP_IN_SYN,   /* block + offset, times constant: what is left after its decay, which the next step begins with */
     RV_TAP_ISYN,     /* what the neurons integrate: sum over groups of inSyn * scale */
     RV_TAP_CONSTANT, /* a parameter */
     RV_TAP_READOUT,  /* what is made of the readout's state so far */
@@ -66,7 +67,7 @@ typedef struct rv_tap {
     rv_tap_kind kind;
     uint32_t population;
     size_t offset; /* STATE, ADJOINT: in the block; LAMBDA_I, RECORD: in a step of the history or record; TRACE: in traces */
-    const float *constant; /* CONSTANT */
+    const float *constant; /* CONSTANT; IN_SYN: (n_pad) the decay */
     const rv_readout_variable *readout; /* READOUT */
     const rv_tap_synapses *synapses;    /* SYNAPSE, TRACE, GRADIENT */
     const uint32_t *neurons; /* (num_neurons) ascending */

@@ -36,6 +36,12 @@ static void pick_isyn(float *out, const rv_plan_population *p, const float *stat
     }
 }
 
+static void pick_in_syn(float *out, const float *in_syn, const rv_tap *tap)
+{
+    for (size_t k = 0; k < tap->num_neurons; k++)
+        out[k] = in_syn[tap->neurons[k]] * tap->constant[tap->neurons[k]];
+}
+
 static void pick_readout(float *out, const rv_engine *engine, const rv_block *block, const rv_example *example,
                          const rv_tap *tap)
 {
@@ -79,6 +85,9 @@ void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_ex
         switch (tap->kind) {
         case RV_TAP_STATE:
             pick(out, block->state + tap->offset, tap);
+            break;
+        case RV_TAP_IN_SYN:
+            pick_in_syn(out, block->state + tap->offset, tap);
             break;
         case RV_TAP_ISYN:
             pick_isyn(out, &engine->model->populations[tap->population], block->state, tap);

@@ -31,7 +31,7 @@ static bool find_input(const rv_plan_population *p, const char *name, rv_tap *ta
     if (p->num_groups && !strcmp(name, "Isyn"))
         *tap = (rv_tap){.kind = RV_TAP_ISYN};
     else if (is_of_group(p, name, "inSyn", &group))
-        *tap = (rv_tap){.kind = RV_TAP_STATE, .offset = p->groups[group].in_syn};
+        *tap = (rv_tap){.kind = RV_TAP_IN_SYN, .offset = p->groups[group].in_syn, .constant = p->groups[group].beta};
     else
         return false;
     return true;
