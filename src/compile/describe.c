@@ -53,6 +53,9 @@ static void describe_connection(text *t, const rv_compiled_network *model, const
         group->model->name);
     if (group->model->tau >= 0)
         say(t, " tau %g ms", (double)group->param[group->model->tau][0]);
+    if (c->delays || c->delay)
+        say(t, ", %s %u timesteps%s", c->delays ? "delays up to" : "delay", c->delays ? c->max_delay : c->delay,
+            c->far ? " (spikes on their way are kept one by one)" : "");
     if (c->connection->frozen)
         say(t, ", frozen");
     say(t, "\n");

@@ -120,10 +120,11 @@ static bool learns(const rv_plan_connection *c)
     return !c->connection->frozen && !c->connection->connectivity.model->fixed;
 }
 
-/* Whether its gradient can be summed row by row: signs of spikes and delays of their own are not in the sorted lists. */
+/* Whether its gradient can be summed row by row: signs of spikes and delays of their own are not in the sorted lists, and
+ * the adjoint is not kept for as long as far delays are. */
 static bool can_sum_rows(const rv_compiled_network *model, const rv_plan_connection *c)
 {
-    return learns(c) && !c->delays && c->ops->row_sum && !model->populations[c->source].is_signed;
+    return learns(c) && !c->delays && !c->far && c->ops->row_sum && !model->populations[c->source].is_signed;
 }
 
 int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *c)
@@ -172,11 +173,6 @@ static void choose_schedule(rv_compiled_network *model)
 
 int rv_plan_learning(rv_compiled_network *model)
 {
-    for (uint32_t i = 0; i < model->num_connections; i++)
-        if (model->connections[i].max_delay > model->max_delay)
-            model->max_delay = model->connections[i].max_delay;
-    if (model->max_delay > model->num_steps)
-        model->max_delay = model->num_steps;
     int error = rv_plan_pending(model);
     if (error)
         return error;

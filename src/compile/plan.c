@@ -296,12 +296,20 @@ static void set_initial_state(rv_compiled_network *model, const rv_plan_populati
 
 int rv_plan_pending(rv_compiled_network *model)
 {
+    const int error = rv_plan_find_far(model);
+    if (error)
+        return error;
     for (uint32_t i = 0; i < model->num_connections; i++) {
         const rv_plan_connection *c = &model->connections[i];
         rv_plan_group *group = &model->populations[c->target].groups[c->group];
-        if (c->delays && c->max_delay + 1 > group->num_pending)
-            group->num_pending = c->max_delay + 1;
+        const size_t steps = c->far ? 1 : (size_t)c->max_delay + 1; /* what is far is summed in the step it arrives */
+        if (c->delays && steps > group->num_pending)
+            group->num_pending = steps;
+        if (!c->far && c->max_delay > model->max_delay)
+            model->max_delay = c->max_delay;
     }
+    if (model->max_delay > model->num_steps)
+        model->max_delay = model->num_steps;
     for (uint32_t i = 0; i < model->num_populations; i++)
         for (size_t g = 0; g < model->populations[i].num_groups; g++) {
             rv_plan_group *group = &model->populations[i].groups[g];

@@ -142,6 +142,21 @@ typedef struct rv_plan_deep_r {
     size_t num_records, records_capacity;
 } rv_plan_deep_r;
 
+/* A synapse of a source, in the order of delays. */
+typedef struct rv_far_synapse {
+    uint32_t place; /* among the weights */
+    uint32_t target;
+    uint32_t delay; /* timesteps */
+} rv_far_synapse;
+
+/* Delays too far for a ring over their timesteps: see compile/far_delays.c. */
+typedef struct rv_plan_far {
+    uint32_t steps;           /* that a spike may be on its way: the longest delay, and one */
+    /* where each synapse has a delay of its own */
+    size_t *begin;            /* (n of the source + 1) first of its synapses */
+    rv_far_synapse *synapses; /* by source, then delay, then place */
+} rv_plan_far;
+
 typedef struct rv_plan_connection {
     const rv_connection *connection;
     uint32_t source, target; /* populations of the plan */
@@ -154,6 +169,7 @@ typedef struct rv_plan_connection {
     uint32_t delay;           /* timesteps, of all synapses; unused where each has its own */
     uint16_t *delays;         /* of each synapse, laid out as the weights; NULL = all have `delay` */
     uint32_t max_delay;       /* timesteps */
+    rv_plan_far *far;         /* NULL = rings serve its delays */
     size_t traces;            /* e-prop, online: offset in an example's traces: each of rv_trace, laid out as the weights */
     rv_plan_parameter delay_parameter; /* learnt delays in timesteps, not rounded; value NULL = they do not learn */
     rv_plan_deep_r *deep_r;            /* NULL = its synapses stay */
@@ -222,7 +238,7 @@ struct rv_compiled_network {
     size_t bias_size;       /* floats of an example's sums of LambdaV */
     size_t history_size;    /* floats of one step of the LambdaI history */
     size_t difference_size; /* floats of one step of the ring of LambdaV - LambdaI */
-    uint32_t max_delay;     /* timesteps: how far ahead of a spike the adjoint may be met, less one */
+    uint32_t max_delay;     /* timesteps: how far ahead of a spike the adjoint may be met, less one, but for far delays */
     size_t num_leaves;      /* S: a power of two */
     bool rows;              /* the rows schedule, for all connections that can use it */
     bool after_sweep;       /* that of examples, likewise: slots, added to after an example's sweep */
@@ -282,6 +298,10 @@ void rv_plan_deep_r_free(rv_plan_connection *connection);
 /* Whether these can become the delays of a connection, one for each synapse. */
 int rv_plan_check_delays(const rv_compiled_network *model, const rv_plan_connection *connection, const float *delays,
                          size_t num);
+
+/* Which delays are far, once all of them are known; and their order anew, after they have changed. */
+int rv_plan_find_far(rv_compiled_network *model);
+void rv_plan_sort_delays(rv_plan_connection *connection);
 
 /* Rounds learnt delays to the timesteps that the kernels use. */
 void rv_plan_round_delays(rv_plan_connection *connection, size_t first_row, size_t num_rows);

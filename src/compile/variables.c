@@ -177,6 +177,7 @@ static int set_delays(rv_compiled_network *model, rv_plan_connection *c, const f
     rv_links_pack(&c->links, c->connection->connectivity.model, rows, data);
     for (size_t i = 0; i < size; i++)
         c->delays[i] = (uint16_t)fminf(rintf(rows[i]), (float)c->max_delay);
+    rv_plan_sort_delays(c);
     rv_free(rows);
     return RV_OK;
 }

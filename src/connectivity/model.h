@@ -50,6 +50,13 @@ typedef struct rv_links {
     const void *structure; /* of the wiring */
 } rv_links;
 
+/* The row of a source's weights, where no other source has them: rows are those of the sources, or, where each has one
+ * weight, of as many of them as fit. */
+static inline size_t rv_links_row(const rv_links *links, size_t source)
+{
+    return links->rows.num == links->num_source ? source : source / rv_row_length(&links->rows, 0);
+}
+
 /* Arrays over targets whose rows are timesteps: row t is at base + t % num_rows * stride. */
 typedef struct rv_ring {
     float *base;

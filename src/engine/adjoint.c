@@ -14,9 +14,10 @@ typedef struct later {
 
 /* Gradient and feedback of the spikes of step t through connection c, whose targets they met in step t + 1 + delay. */
 static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
-                            const rv_plan_connection *c, size_t leaf, uint32_t t)
+                            uint32_t connection, size_t leaf, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
+    const rv_plan_connection *c = &model->connections[connection];
     const rv_plan_group *group = &model->populations[c->target].groups[c->group];
     const rv_tape *tape = &example->tapes[c->source];
     const uint32_t *ids = tape->ids + tape->offset[t];
@@ -25,7 +26,10 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
     rv_ring lambda_i = after->lambda_i, difference = after->difference;
     lambda_i.base += group->history;
     difference.base += group->difference == RV_NONE ? 0 : group->difference;
-    if (!num)
+    if (c->far)
+        rv_flights_meet(engine, worker, example, connection, leaf, &lambda_i,
+                        group->difference == RV_NONE ? NULL : &difference, t);
+    if (c->far || !num)
         return;
     rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, &lambda_i, c->weighed ? group->factor : NULL);
     rv_gradient_meet(engine, worker, example, c, &c->delay_parameter, leaf, t, &difference, NULL);
@@ -87,7 +91,7 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
 }
 
 /* Everything is 0 after the last step. */
-static later begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example)
+static later begin(const rv_engine *engine, const rv_worker *worker, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
     const size_t steps = rv_history_steps(model);
@@ -104,6 +108,7 @@ static later begin(const rv_engine *engine, const rv_worker *worker, const rv_ex
     memset(after.difference.base, 0, after.difference.num_rows * model->difference_size * sizeof(float));
     memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
     memset(example->bias, 0, model->bias_size * sizeof(float));
+    rv_flights_begin(engine, example);
     return after;
 }
 
@@ -121,7 +126,7 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
         }
         if (t + 1 < num_steps)
             for (uint32_t i = 0; i < model->num_connections; i++)
-                meet_connection(engine, worker, example, &after, &model->connections[i], leaf, t);
+                meet_connection(engine, worker, example, &after, i, leaf, t);
         for (uint32_t i = 0; i < model->num_populations; i++)
             if (!model->populations[i].model->is_input) {
                 rv_drive_kick(engine, worker, example, i, t);

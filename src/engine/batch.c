@@ -266,6 +266,9 @@ int rv_engine_run(rv_engine *engine, const rv_batch *batch)
     const bool two_phases = engine->lockstep || (engine->learn && is_regularised(engine->model));
     const bool eprop = engine->learn && engine->model->compiler == RV_COMPILER_EPROP;
     int error = RV_OK;
+    for (uint32_t i = 0; i < engine->model->num_connections; i++)
+        if (engine->model->connections[i].delay_parameter.value)
+            rv_plan_sort_delays(&engine->model->connections[i]);
     if (eprop)
         rv_eprop_begin_batch(engine, batch->num);
     if (engine->lockstep)

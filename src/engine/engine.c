@@ -91,7 +91,7 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
             !(tape->negative = rv_arena_alloc(engine->arena, model->num_steps, sizeof *tape->negative)))
             return RV_ERR_MEMORY;
     }
-    return RV_OK;
+    return rv_flights_make(engine, example);
 }
 
 /* floats of the longest row that learns, or of an array over neurons */
@@ -232,11 +232,13 @@ void rv_engine_free(rv_engine *engine)
 {
     if (!engine)
         return;
-    for (size_t e = 0; engine->examples && e < engine->capacity; e++)
+    for (size_t e = 0; engine->examples && e < engine->capacity; e++) {
+        rv_flights_free(engine, &engine->examples[e]);
         for (uint32_t i = 0; engine->examples[e].tapes && i < engine->model->num_populations; i++) {
             rv_free(engine->examples[e].tapes[i].ids);
             rv_free(engine->examples[e].tapes[i].crossing);
         }
+    }
     for (int i = 0; engine->workers && i < engine->num_threads; i++)
         rv_free(engine->workers[i].entries);
     for (uint32_t i = 0; engine->sorted && i < engine->model->num_populations; i++)
@@ -270,6 +272,12 @@ size_t rv_engine_tape_bound(const rv_engine *engine)
             bytes += p->n * (max < model->num_steps ? max : model->num_steps) *
                      (sizeof(uint32_t) + (engine->learn ? (size_t)p->model->num_crossing : 0) * sizeof(float)) *
                      engine->capacity;
+    }
+    for (uint32_t i = 0; i < model->num_connections; i++) {
+        const rv_plan_connection *c = &model->connections[i];
+        const rv_plan_population *source = &model->populations[c->source];
+        if (c->far && !source->model->is_input)
+            bytes += source->n * (max < c->far->steps ? max : c->far->steps) * sizeof(rv_flight) * engine->capacity;
     }
     return bytes;
 }

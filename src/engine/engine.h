@@ -107,6 +107,20 @@ typedef struct rv_expected {
 /* Doubles that stay of an output in one example: its loss, and the numbers of its metrics. */
 #define RV_SCORES (1 + RV_MAX_TARGET_METRICS * RV_MAX_METRIC_VALUES)
 
+/* A spike that goes through a connection with far delays. */
+typedef struct rv_flight {
+    uint32_t next; /* who is due in the same step: its number on the tape */
+    uint32_t at;   /* synapses it has been through (forward), or is yet to go back through */
+    float back;    /* feedback gathered so far */
+} rv_flight;
+
+/* All of them in one example. */
+typedef struct rv_flights {
+    uint32_t *due;     /* (far->steps) the first spike that is due in each step, modulo their number; UINT32_MAX = none */
+    rv_flight *spikes; /* (capacity, a power of two) by number on the tape, modulo it */
+    size_t capacity;
+} rv_flights;
+
 /* One position of the batch. */
 typedef struct rv_example {
     size_t position;
@@ -114,6 +128,7 @@ typedef struct rv_example {
     size_t number; /* as index, but numbered on from batch to batch: randomness goes by it */
     size_t epoch;
     rv_tape *tapes; /* [populations] */
+    rv_flights *flights; /* [connections] those with far delays */
     const float **values; /* [populations] (num_frames, n) of inputs that take values; borrowed from the data */
     float *readout_state;
     float *readout;      /* (num_outputs, max_n_pad) readouts of the outputs */
@@ -254,6 +269,18 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
 void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame);
 /* Readouts, losses, metrics, limits. */
 int rv_forward_end(const rv_engine *engine, rv_example *example);
+
+/* Far delays. Memory of an example, and its end; nobody is on the way (before either sweep). Forward: room for the spikes
+ * that are on their way in step t, then what arrives, added to sum (n_pad of the target). Back: the spikes that acted in
+ * step t + 1 meet the adjoint of then, and those of step t receive their feedback; the rings of the connection's group,
+ * `differences` NULL where nobody needs them. */
+int rv_flights_make(rv_engine *engine, rv_example *example);
+void rv_flights_free(const rv_engine *engine, rv_example *example);
+void rv_flights_begin(const rv_engine *engine, rv_example *example);
+int rv_flights_reserve(const rv_engine *engine, rv_example *example, uint32_t connection, uint32_t t);
+void rv_flights_arrive(const rv_engine *engine, rv_example *example, uint32_t connection, float *sum, uint32_t t);
+void rv_flights_meet(const rv_engine *engine, rv_worker *worker, const rv_example *example, uint32_t connection,
+                     size_t leaf, const rv_ring *lambda_i, const rv_ring *differences, uint32_t t);
 
 /* Outputs: before the first step; after a step of one of them; after the last step, when losses are known. */
 void rv_outputs_begin(const rv_engine *engine, rv_example *example);

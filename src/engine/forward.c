@@ -72,6 +72,7 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
             block->steps[i].random = random_key(model, p, example);
     }
     rv_outputs_begin(engine, example);
+    rv_flights_begin(engine, example);
     if (model->compiler == RV_COMPILER_EPROP)
         rv_eprop_begin(engine, block, example);
 }
@@ -112,32 +113,46 @@ static void subtract_spikes(const rv_plan_connection *c, const rv_plan_group *g,
     negate(sum, size);
 }
 
-/* What the spikes of the step before add to the synaptic inputs of p; the inputs decay first. */
-static void arrive(const rv_compiled_network *model, const rv_plan_population *p, float *state,
-                   const rv_example *example, uint32_t t)
+/* What arrives in step t through connection c: of the step before, or of as many before that as it is delayed. */
+static void arrive_through(const rv_plan_connection *c, const rv_plan_population *p, float *state, const float *decay,
+                           const rv_tape *tape, uint32_t t)
 {
+    const rv_plan_group *g = &p->groups[c->group];
+    const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
+    const uint32_t begin = t >= ago ? tape->offset[t - ago] : 0, end = t >= ago ? tape->offset[t - ago + 1] : 0;
+    const uint32_t negative = tape->negative && t >= ago ? tape->negative[t - ago] : end;
+    add_spikes(c, g, state, p->n_pad, decay, tape->ids + begin, negative - begin, t);
+    if (negative < end)
+        subtract_spikes(c, g, state, p->n_pad, tape->ids + negative, end - negative, t);
+}
+
+/* What the spikes of the steps before add to the synaptic inputs of p; the inputs decay first. */
+static int arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t)
+{
+    const rv_compiled_network *model = engine->model;
     uint32_t last = UINT32_MAX;
     for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++) {
         const rv_plan_connection *c = &model->connections[i];
         const rv_plan_group *g = &p->groups[c->group];
-        const rv_tape *tape = &example->tapes[c->source];
         const float *decay = c->group != last ? g->beta : NULL;
-        const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
-        const uint32_t begin = t >= ago ? tape->offset[t - ago] : 0, end = t >= ago ? tape->offset[t - ago + 1] : 0;
-        const uint32_t negative = tape->negative && t >= ago ? tape->negative[t - ago] : end;
         float *in_syn = state + g->in_syn;
         last = c->group;
         if (decay && g->num_pending) {
             model->kernels->multiply(in_syn, in_syn, decay, p->n_pad);
             decay = NULL;
         }
-        add_spikes(c, g, state, p->n_pad, decay, tape->ids + begin, negative - begin, t);
-        if (negative < end)
-            subtract_spikes(c, g, state, p->n_pad, tape->ids + negative, end - negative, t);
+        const int error = rv_flights_reserve(engine, example, i, t);
+        if (error)
+            return error;
+        if (c->far && c->delays)
+            rv_flights_arrive(engine, example, i, state + g->pending + t % g->num_pending * p->n_pad, t);
+        else
+            arrive_through(c, p, state, decay, &example->tapes[c->source], t);
     }
     for (size_t k = 0; k < p->num_groups; k++)
         if (p->groups[k].num_pending)
             pending_collect(model, &p->groups[k], state, p->n_pad, t);
+    return RV_OK;
 }
 
 void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame)
@@ -205,8 +220,9 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
             skip_step(&example->tapes[i], t);
             continue;
         }
-        arrive(model, p, block->state, example, t);
-        example->error = step_population(engine, block, example, i, t);
+        example->error = arrive(engine, p, block->state, example, t);
+        if (!example->error)
+            example->error = step_population(engine, block, example, i, t);
         if (example->error)
             return example->error;
         if (p->readout)

@@ -13,9 +13,9 @@ static void subtract_delayed(const rv_plan_connection *c, float *slots, uint8_t 
                              size_t num, const rv_ring *rows, size_t t)
 {
     for (size_t k = 0; k < num; k++) {
-        float *row = slots + rv_row_begin(&c->links.rows, ids[k]);
-        const size_t n = rv_row_padded(&c->links.rows, ids[k]);
-        negate(row, touched[ids[k]] ? n : 0);
+        const size_t number = rv_links_row(&c->links, ids[k]), n = rv_row_padded(&c->links.rows, number);
+        float *row = slots + rv_row_begin(&c->links.rows, number);
+        negate(row, touched[number] ? n : 0);
         c->ops->gradient_delayed(&c->links, slots, touched, &ids[k], 1, rows, t);
         negate(row, n);
     }

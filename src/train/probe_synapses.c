@@ -89,10 +89,14 @@ static int find_variable(rv_run *run, rv_probe *probe, const rv_plan_connection 
         }
     probe->tap.kind = RV_TAP_GRADIENT;
     s->of_delay = !strcmp(name, "DelayGradient");
-    if (has_gradient(run, s->of_delay ? &c->delay_parameter : &c->weight) &&
-        (s->of_delay || !strcmp(name, run->model->rule->gradient)))
+    if (!has_gradient(run, s->of_delay ? &c->delay_parameter : &c->weight) ||
+        (!s->of_delay && strcmp(name, run->model->rule->gradient)))
+        return fail_unknown(run, c, name);
+    if (!c->far)
         return RV_OK;
-    return fail_unknown(run, c, name);
+    return rv_fail(run->context, RV_ERR_UNSUPPORTED,
+                   "connection '%s': %s cannot be recorded step by step, for its delays may be %u timesteps long, and "
+                   "the adjoint is not kept for as many", c->connection->name, name, c->max_delay);
 }
 
 /* Room for the targets and places of a source's synapses. */

@@ -23,6 +23,8 @@ LAYERS = {
     "conv_many_filters": dict(layers=("Conv2D", "Conv2DTranspose", "Dense"), filters=(15, 18), T=20),
     "one_to_one": dict(layers=("OneToOne", "Dense", "OneToOne")),
     "one_to_one_delays": dict(layers=("Dense", "OneToOne", "Dense"), delays="many"),
+    "signed_delays": dict(layers=("OneToOne", "Sparse", "Dense"), delays="many", input="BinarySpikeInput", frames=(30, 1),
+                          signed=True, sizes=(8, 20)),
     "sparse": dict(layers=("Sparse", "Sparse", "Dense")),
     "sparse_delays": dict(layers=("Sparse", "Sparse", "Dense"), delays="many", recurrent=True),
     "sparse_batch": dict(layers=("Sparse", "Sparse", "Sparse"), recurrent=True, batch_size=3, examples=5, regularise=True),
@@ -81,7 +83,8 @@ class LayersDraft(Draft):
         self.params["network"] = {"populations": populations, "connections": connections}
         if o.get("delays") == "learnt":
             self.params["learn_delays"] = [f"{c['source']}_{c['target']}" for c in connections[:2] if c["target"] != "out"]
-        self.add_input("in", int(np.prod(populations[0]["shape"])))
+        add = self.add_values if o.get("input") else self.add_input
+        add("in", int(np.prod(populations[0]["shape"])))
         if self.eventprop:
             labels = self.rng.integers(0, int(np.prod(shape)), self.params["n_examples"])
             self.arrays["labels"] = labels.astype(np.int32)
