@@ -14,6 +14,7 @@
 #include <ranvier/custom.h>    /* neuron models of your own */
 #include <ranvier/connectivity.h> /* who is connected to whom */
 #include <ranvier/network.h>   /* populations, connections, layers */
+#include <ranvier/convert.h>   /* trained artificial networks from files */
 #include <ranvier/optimise.h>  /* optimisers */
 #include <ranvier/compile.h>   /* compilers, compiled networks, variables */
 #include <ranvier/train.h>     /* train, evaluate, predict; callbacks, probes, results */

@@ -19,7 +19,7 @@
 typedef struct net {
     rv_context *context;
     rv_network *network;
-    rv_population *spikes_in, *shown, *noise, *hid, *out;
+    rv_population *spikes_in, *shown, *noise, *hid, *out, *last;
     rv_compiled_network *model;
     rv_spikes *spikes;
     float frames[EXAMPLES][FRAMES][N], rates[EXAMPLES][N];
@@ -80,11 +80,13 @@ static net *create(size_t frames, size_t frame_timesteps)
     n->noise = add(n, "noise", N, rv_poisson_input(RV_OFF, (rv_input_frames){0}));
     n->hid = add(n, "hid", HIDDEN, rv_leaky_integrate_fire((rv_lif){.tau_refrac = rv_const(2)}));
     n->out = add(n, "out", OUT, rv_leaky_integrate((rv_li){.readout = rv_avg_var()}));
+    n->last = add(n, "last", OUT, rv_leaky_integrate((rv_li){.readout = rv_var()}));
     connect(n, n->spikes_in, n->hid, 0.3);
     connect(n, n->shown, n->hid, 0);
     connect(n, n->noise, n->hid, 0.2);
     connect(n, n->hid, n->hid, -0.1);
     connect(n, n->hid, n->out, 0.1);
+    connect(n, n->hid, n->last, 0.2);
     succeed(n, rv_compile_inference(&n->model, n->network,
                                     &(rv_inference_desc){.example_timesteps = T, .batch_size = EXAMPLES}));
     add_data(n);
@@ -122,7 +124,7 @@ static rv_result *run(const net *n)
     const rv_callback recorder = rv_var_recorder((rv_var_recorder_desc){.population = n->hid, .var = "v", .key = "v"});
     succeed(n, rv_predict(&result, n->model,
                           &(rv_evaluate_desc){.data = {.inputs = {spikes_of(n), frames_of(n), rates_of(n)},
-                                                       .outputs = {{.population = n->out}}},
+                                                       .outputs = {{.population = n->out}, {.population = n->last}}},
                                               .callbacks = &recorder,
                                               .num_callbacks = 1}));
     return result;
@@ -153,12 +155,13 @@ static void compare_step(const net *n, const rv_simulation *s, const rv_result *
     }
 }
 
-static void compare_readout(const net *n, const rv_simulation *s, const rv_result *result, const rv_population *out)
+static void compare_readout(const net *n, const rv_simulation *s, const rv_population *mine, const rv_result *result,
+                            const rv_population *theirs)
 {
     float readout[EXAMPLES * OUT];
     size_t num;
-    succeed(n, rv_simulation_get_readout(s, n->out, readout, EXAMPLES * OUT));
-    assert_memory_equal(readout, rv_result_prediction(result, out, &num), sizeof readout);
+    succeed(n, rv_simulation_get_readout(s, mine, readout, EXAMPLES * OUT));
+    assert_memory_equal(readout, rv_result_prediction(result, theirs, &num), sizeof readout);
 }
 
 static void steps_give_the_bits_of_a_run(void **state)
@@ -181,7 +184,8 @@ static void steps_give_the_bits_of_a_run(void **state)
         spikes += num;
     }
     assert_true(spikes > 20);
-    compare_readout(n, s, result, n->out);
+    compare_readout(n, s, n->out, result, n->out);
+    compare_readout(n, s, n->last, result, n->last);
     assert_int_equal(rv_simulation_step_time(s), RV_ERR_STATE);
     rv_simulation_free(s);
     rv_result_free(result);
@@ -205,7 +209,7 @@ static void inputs_may_change_on_the_way(void **state)
         succeed(still, rv_simulation_step_time(s));
         compare_step(still, s, result, t);
     }
-    compare_readout(still, s, result, moving->out);
+    compare_readout(still, s, still->out, result, moving->out);
     rv_simulation_free(s);
     rv_result_free(result);
     destroy(moving);

@@ -1,51 +1,46 @@
 /* ranvier convert MODEL: an artificial network becomes a spiking one, as an experiment file and its weights. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "cli/convert_file.h"
 #include "cli/data_section.h"
 #include "cli/memory.h"
 #include "cli/path.h"
 #include "cli/program.h"
 #include "cli/say.h"
-#include "convert/snn.h"
 
 #define NORM_EXAMPLES 1000 /* of the data that scale the layers */
-#define FEW_SPIKE_K 12
-#define IF_TIMESTEPS 300
 
 typedef struct conversion {
     rv_context *context;
-    const char *folder; /* --out */
-    node *root;         /* of --data; NULL = none */
+    node *root;    /* of --data; NULL = none */
+    node *data_at; /* its section data */
     data_section data;
+    rv_convert_desc desc;
     rv_ann *ann;
     rv_snn *snn;
-    FILE *file;
 } conversion;
 
 /* ---- data ---- */
 
-static const key experiment_data[] = {{"data", KEY_NODE, 0, .required = true, .help = "sets of examples"}};
-
 /* The section `data` of an experiment file, or of a file that has nothing else. */
 static int read_data(conversion *c, const char *path)
 {
-    node *where = NULL;
-    int status = doc_read_file(&c->root, path);
-    if (!status && !(where = node_find(c->root, experiment_data[0].name)))
+    const int status = doc_read_file(&c->root, path);
+    if (status)
+        return status;
+    if (!(c->data_at = node_find(c->root, "data")))
         return fault_at(c->root, "data is missing");
     char *folder = path_folder(path);
-    if (!status)
-        status = data_section_read(&c->data, where, folder);
+    const int read = data_section_read(&c->data, c->data_at, folder);
     free(folder);
-    return status;
+    return read;
 }
 
-/* Largest activations over the training set, or the test set where there is none. */
-static int find_norms(conversion *c, double *norms)
+/* The first examples of the training set, or of the test set where there is none, by whose activations layers are
+ * scaled. */
+static int load_norm_values(conversion *c)
 {
     const set_id id = c->data.sets[SET_TRAIN].where ? SET_TRAIN : SET_TEST;
     data_set *set = &c->data.sets[id];
@@ -58,186 +53,159 @@ static int find_norms(conversion *c, double *norms)
         return status;
     if (set->content.spikes)
         return fault_at(set->where, "a conversion needs values: data.encoder: values");
-    if (set->content.num_inputs != rv_ann_size(c->ann->shape))
-        return fault_at(set->where, "an example has %zu values, the model takes %zu", set->content.num_inputs,
-                        rv_ann_size(c->ann->shape));
-    const int rc = rv_ann_norms(norms, c->ann, set->content.values, set->content.num_examples);
-    return rc < 0 ? fault_library(NULL, c->context, rc) : STATUS_OK;
+    c->desc.norm_values = set->content.values;
+    c->desc.num_norm_values = set->content.num_examples * set->content.num_inputs;
+    return STATUS_OK;
 }
 
-/* ---- the file ---- */
-
-static int write_array(conversion *c, const char *name, rv_dtype type, const void *data, size_t size)
+/* Whether the data's examples are the model's input, with its channels last. */
+static int check_shape(const conversion *c)
 {
-    char *path = format_text("%s/%s.npy", c->folder, name);
-    const rv_ndarray array = {
-        .dtype = type, .num_dims = 1, .shape = {size}, .size = size, .data = (void *)(uintptr_t)data};
-    const int rc = rv_npy_write(c->context, path, &array);
-    free(path);
-    return rc < 0 ? fault_library(NULL, c->context, rc) : STATUS_OK;
+    const data_set *set = &c->data.sets[c->data.sets[SET_TRAIN].where ? SET_TRAIN : SET_TEST];
+    const size_t *is = set->content.shape, *model = c->ann->shape, size = rv_ann_size(model);
+    if (set->content.num_inputs != size)
+        return fault_at(set->where, "an example has %zu values, the model takes %zu", set->content.num_inputs, size);
+    if (c->ann->channels_first && model[2] > 1 && is[2] && memcmp(is, model, 3 * sizeof *is) != 0)
+        return fault_at(set->where,
+                        "images are (%zu, %zu, %zu), and must be (height, width, channels), here (%zu, %zu, %zu): "
+                        "data.encoder.channels_first: true turns those around that the model was made for",
+                        is[0], is[1], is[2], model[0], model[1], model[2]);
+    return STATUS_OK;
 }
 
-static void write_neuron(conversion *c, const rv_snn_population *p)
+/* ---- the command line ---- */
+
+/* "few-spike" of (num) texts; -1 if it is none of them. */
+static int choose(const char *given, const char *const *texts, int num)
 {
-    const char *input = p->is_input ? "_input" : "";
-    fprintf(c->file, "      neuron:\n");
-    if (c->snn->kind == RV_SNN_FEW_SPIKE)
-        fprintf(c->file, "        type: few_spike_relu%s\n        k: %d\n        alpha: %.17g\n", input, FEW_SPIKE_K,
-                p->alpha);
-    else /* an output adds up, and never spikes */
-        fprintf(c->file, "        type: integrate_fire%s\n        v_thresh: %s\n        relative_reset: true\n", input,
-                p->is_output ? "1e30" : "1");
-    if (p->is_output)
-        fprintf(c->file, "        readout: var\n");
+    for (int i = 0; i < num; i++)
+        if (strcmp(given, texts[i]) == 0)
+            return i;
+    return -1;
 }
 
-static int write_population(conversion *c, const rv_snn_population *p)
+static bool is_count(const char *text, size_t *out)
 {
-    fprintf(c->file, "    \"%s\":\n      shape: [%zu, %zu, %zu]\n", p->name, p->shape[0], p->shape[1], p->shape[2]);
-    write_neuron(c, p);
-    if (!p->bias)
-        return STATUS_OK;
-    char *name = format_text("%s-bias", p->name);
-    const int status = write_array(c, name, RV_FLOAT32, p->bias, rv_ann_size(p->shape));
-    fprintf(c->file, "        bias: {npy: \"%s.npy\"}\n", name);
-    free(name);
-    return status;
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    *out = (size_t)number;
+    return *text >= '0' && *text <= '9' && !*end && !errno && number >= 1 && number <= 1000000;
 }
 
-static void write_layer(FILE *file, const rv_ann_layer *l)
+static bool is_number(const char *text, double *out)
 {
-    if (l->kind == RV_ANN_DENSE)
-        fprintf(file, "        type: dense\n");
-    else if (l->kind == RV_ANN_CONV2D)
-        fprintf(file,
-                "        type: conv2d\n        filters: %zu\n        conv_size: [%zu, %zu]\n"
-                "        conv_strides: [%zu, %zu]\n        conv_padding: %s\n",
-                l->out[2], l->size[0], l->size[1], l->strides[0], l->strides[1], l->same ? "same" : "valid");
-    else
-        fprintf(file, "        type: avg_pool2d\n        pool_size: [%zu, %zu]\n        pool_strides: [%zu, %zu]\n",
-                l->size[0], l->size[1], l->strides[0], l->strides[1]);
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && !*end;
 }
 
-static int write_connection(conversion *c, const rv_snn_connection *connection)
+static int take_options(rv_convert_desc *desc, const options *given)
 {
-    const char *source = c->snn->populations[connection->source].name;
-    const char *target = c->snn->populations[connection->target].name;
-    char *stem = format_text("%s-%s", source, target), *name = format_text("%s-g", stem);
-    int status = STATUS_OK;
-    fprintf(c->file, "    - source: \"%s\"\n      target: \"%s\"\n      connectivity:\n", source, target);
-    if (connection->layer) {
-        write_layer(c->file, connection->layer);
-    } else {
-        char *pre = format_text("%s-pre_ind", stem), *post = format_text("%s-post_ind", stem);
-        fprintf(c->file, "        type: sparse\n        pre_ind: {npy: \"%s.npy\"}\n        post_ind: {npy: \"%s.npy\"}\n",
-                pre, post);
-        status = write_array(c, pre, RV_UINT32, connection->pre_ind, connection->num_weights);
-        if (!status)
-            status = write_array(c, post, RV_UINT32, connection->post_ind, connection->num_weights);
-        free(post);
-        free(pre);
-    }
-    if (!status && connection->num_weights) {
-        fprintf(c->file, "        weight: {npy: \"%s.npy\"}\n", name);
-        status = write_array(c, name, RV_FLOAT32, connection->weight, connection->num_weights);
-    }
-    free(name);
-    free(stem);
-    return status;
+    static const char *const kinds[] = {"few-spike", "if"}, *const inputs[] = {"integrate-fire", "poisson", "binary"};
+    const int to = given->to ? choose(given->to, kinds, 2) : -1;
+    const int input = given->input ? choose(given->input, inputs, 3) : 0;
+    size_t timesteps;
+    if (!given->operand || !given->out)
+        return fault_usage("convert", "convert needs MODEL and --out DIR");
+    if (to < 0)
+        return fault_usage("convert", "--to must be few-spike or if");
+    if (input < 0 || (given->input && to == RV_CONVERT_FEW_SPIKE))
+        return fault_usage("convert", "--input must be integrate-fire, poisson or binary, and needs --to if");
+    if (given->norm && (strcmp(given->norm, "data") != 0 || !given->data))
+        return fault_usage("convert", "--norm must be data, and needs --data FILE");
+    if (given->timesteps && (to == RV_CONVERT_FEW_SPIKE || !is_count(given->timesteps, &timesteps)))
+        return fault_usage("convert", "--timesteps must be a whole number, and needs --to if");
+    if (given->k && (to != RV_CONVERT_FEW_SPIKE || !is_count(given->k, &desc->k)))
+        return fault_usage("convert", "--k must be a whole number, and needs --to few-spike");
+    if (given->alpha && (to != RV_CONVERT_FEW_SPIKE || !is_number(given->alpha, &desc->alpha)))
+        return fault_usage("convert", "--alpha must be a number, and needs --to few-spike");
+    desc->to = (rv_conversion)to;
+    desc->input = (rv_convert_input)input;
+    desc->signed_input = given->signed_input;
+    return STATUS_OK;
 }
 
-static int write_experiment(conversion *c, const char *model)
+static int run_conversion(conversion *c, const options *given)
 {
-    int status = STATUS_OK;
-    fprintf(c->file, "# Converted from %s.\n\n", model);
-    if (c->root) {
-        node *data = node_create(NODE_TABLE, NULL, 0), *section = node_find(c->root, "data");
-        data->first = data->last = section; /* shown without its siblings */
-        node *next = section->next;
-        section->next = NULL;
-        if (!doc_write(c->file, data))
-            status = fault("cannot write the section data");
-        section->next = next;
-        data->first = data->last = NULL;
-        node_free(data);
-    } else {
-        fputs("# Say here what to evaluate on: root, encoder, test.\ndata: {encoder: {type: values, scale: 1}}\n", c->file);
-    }
-    fputs("\nnetwork:\n  populations:\n", c->file);
-    for (size_t i = 0; i < c->snn->num_populations && !status; i++)
-        status = write_population(c, &c->snn->populations[i]);
-    fputs("  connections:\n", c->file);
-    for (size_t i = 0; i < c->snn->num_connections && !status; i++)
-        status = write_connection(c, &c->snn->connections[i]);
-    if (c->snn->kind == RV_SNN_FEW_SPIKE)
-        fprintf(c->file, "\ncompiler: {type: few_spike, k: %d, batch_size: 64}\n", FEW_SPIKE_K);
-    else
-        fprintf(c->file, "\ncompiler: {type: inference, example_timesteps: %d, batch_size: 64}\n", IF_TIMESTEPS);
-    return status;
-}
-
-static int write_all(conversion *c, const char *model)
-{
-    if (mkdir(c->folder, 0777) && errno != EEXIST)
-        return fault("cannot make the folder '%s': %s", c->folder, strerror(errno));
-    char *path = format_text("%s/model.yaml", c->folder);
-    c->file = fopen(path, "w");
-    int status = c->file ? write_experiment(c, model) : fault("cannot write '%s': %s", path, strerror(errno));
-    if (c->file && (ferror(c->file) | fclose(c->file)) && !status)
-        status = fault("cannot write '%s': %s", path, strerror(errno));
-    if (!status)
-        note("%zu populations in %s", c->snn->num_populations, path);
-    free(path);
-    return status;
-}
-
-static int run_conversion(conversion *c, const options *given, rv_snn_kind kind)
-{
-    double *norms = NULL;
-    int rc = rv_context_create(&c->context, NULL);
-    if (rc >= 0)
-        rc = rv_keras_read(&c->ann, c->context, given->operand);
-    int status = rc < 0 ? fault_library(NULL, c->context, rc) : STATUS_OK;
-    if (!status && given->data)
+    int rc = rv_context_create(&c->context, NULL), status = STATUS_OK;
+    if (rc < 0)
+        return fault_library(NULL, c->context, rc);
+    if (given->data)
         status = read_data(c, given->data);
-    if (!status && given->norm) {
-        norms = make(c->ann->num_layers + 1, sizeof *norms);
-        status = find_norms(c, norms);
-    }
-    if (!status && (rc = rv_snn_convert(&c->snn, c->ann, kind, norms)) < 0)
+    if (!status && given->norm)
+        status = load_norm_values(c);
+    if (status)
+        return status;
+    rc = rv_snn_read(&c->snn, &c->ann, c->context, given->operand, &c->desc);
+    if (c->ann && c->desc.norm_values) /* says more than the library about data that do not fit */
+        status = check_shape(c);
+    if (!status && rc < 0)
         status = fault_library(NULL, c->context, rc);
-    free(norms);
-    return status ? status : write_all(c, given->operand);
+    const converted_file file = {
+        .folder = given->out, .model = given->operand, .data = c->data_at, .timesteps = given->timesteps};
+    return status ? status : converted_file_write(c->context, c->snn, &file);
 }
 
 static int convert(const options *given)
 {
-    conversion c = {.folder = given->out};
-    const bool few_spike = given->to && strcmp(given->to, "few-spike") == 0;
-    if (!given->operand || !given->out)
-        return fault_usage("convert", "convert needs MODEL and --out DIR");
-    if (!few_spike && (!given->to || strcmp(given->to, "if") != 0))
-        return fault_usage("convert", "--to must be few-spike or if");
-    if (given->norm && (strcmp(given->norm, "data") != 0 || !given->data))
-        return fault_usage("convert", "--norm must be data, and needs --data FILE");
-    const int status = run_conversion(&c, given, few_spike ? RV_SNN_FEW_SPIKE : RV_SNN_IF);
-    data_section_clear(&c.data);
-    node_free(c.root);
+    conversion c = {0};
+    int status = take_options(&c.desc, given);
+    if (!status)
+        status = run_conversion(&c, given);
     rv_snn_free(c.snn);
     rv_ann_free(c.ann);
+    data_section_clear(&c.data);
+    node_free(c.root);
     rv_context_free(c.context);
     return status;
 }
 
 static const option convert_options[] = {
-    {.name = "to", .argument = "KIND", .kind = OPTION_TEXT, .offset = offsetof(options, to),
+    {.name = "to",
+     .argument = "KIND",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, to),
      .help = "few-spike, or if: integrate-and-fire"},
-    {.name = "out", .letter = 'o', .argument = "DIR", .kind = OPTION_TEXT, .offset = offsetof(options, out),
+    {.name = "out",
+     .letter = 'o',
+     .argument = "DIR",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, out),
      .help = "folder for model.yaml and its weights"},
-    {.name = "data", .argument = "FILE", .kind = OPTION_TEXT, .offset = offsetof(options, data),
+    {.name = "data",
+     .argument = "FILE",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, data),
      .help = "experiment file whose section data goes into model.yaml"},
-    {.name = "norm", .argument = "data", .kind = OPTION_TEXT, .offset = offsetof(options, norm),
+    {.name = "norm",
+     .argument = "data",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, norm),
      .help = "scale layers by their largest activations over the\nfirst 1000 examples of that data"},
+    {.name = "signed-input",
+     .offset = offsetof(options, signed_input),
+     .help = "data may be negative (if: with --input poisson or binary)"},
+    {.name = "k",
+     .argument = "N",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, k),
+     .help = "few-spike: binary digits of an activation; default 12"},
+    {.name = "alpha",
+     .argument = "A",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, alpha),
+     .help = "few-spike without --norm: size of an activation; default 25"},
+    {.name = "timesteps",
+     .argument = "N",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, timesteps),
+     .help = "if: of an example; default 300"},
+    {.name = "input",
+     .argument = "KIND",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(options, input),
+     .help = "if: integrate-fire (default), poisson or binary"},
     OPTION_ROW_QUIET,
     OPTION_ROW_HELP,
 };
@@ -246,9 +214,9 @@ const command convert_command = {
     .name = "convert",
     .operand = "MODEL",
     .summary = "turn a Keras model into a spiking network",
-    .description = "Writes DIR/model.yaml, an experiment file, and its weights: a Sequential model of Keras\n"
-                   "(.h5 or .keras) as few-spike or integrate-and-fire neurons. 'ranvier evaluate\n"
-                   "DIR/model.yaml' runs it.",
+    .description = "Writes DIR/model.yaml, an experiment file, and its weights: a Sequential or Functional\n"
+                   "model of Keras (.h5 or .keras) as few-spike or integrate-and-fire neurons. 'ranvier\n"
+                   "evaluate DIR/model.yaml' runs it.",
     .options = convert_options,
     .num_options = sizeof convert_options / sizeof convert_options[0],
     .run = convert,

@@ -67,15 +67,26 @@ static int encode_time(rv_dataset *dataset, rv_context *context, const encoder_o
 
 static const key values_keys[] = {
     {"scale", KEY_NUMBER, FIELD(values.scale), .standard = "1", .help = "what they are multiplied with"},
+    {"channels_first", KEY_FLAG, FIELD(values.channels_first), .standard = "false",
+     .help = "images are (channels, height, width) and become (height, width, channels)"},
 };
 
 /* Not encoded at all: inputs other than SpikeInput take values. */
 static int encode_values(rv_dataset *dataset, rv_context *context, const encoder_options *o)
 {
-    (void)context;
+    size_t *shape = dataset->shape;
     for (size_t i = 0; i < dataset->num_examples * dataset->num_inputs; i++)
         dataset->values[i] = (float)((double)dataset->values[i] * o->values.scale);
-    return RV_OK;
+    if (o->values.channels_first != RV_ON)
+        return RV_OK;
+    if (!shape[2] || shape[3])
+        return rv_error_set(context, RV_ERR_SHAPE, "channels_first: the data are no images (channels, height, width)");
+    const int error = rv_channels_last(context, dataset->values, dataset->num_examples, shape[0], shape[1], shape[2]);
+    const size_t channels = shape[0];
+    shape[0] = shape[1];
+    shape[1] = shape[2];
+    shape[2] = channels;
+    return error;
 }
 
 static const encoder encoders[] = {

@@ -14,6 +14,7 @@ typedef union encoder_options {
     } time;
     struct {
         double scale;
+        rv_flag channels_first;
     } values;
 } encoder_options;
 

@@ -18,6 +18,8 @@ typedef struct options {
     const char *to;    /* --to */
     const char *norm;  /* --norm */
     const char *data;  /* --data */
+    const char *k, *alpha, *timesteps, *input; /* --k ... */
+    bool signed_input; /* --signed-input */
     bool resume, quiet, verbose, models, man, help;
 } options;
 

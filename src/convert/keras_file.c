@@ -1,248 +1,109 @@
 #include "convert/keras_file.h"
 
-#include <ranvier/store.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "convert/keras_scan.h"
 #include "store/h5.h"
+#include "store/isolate.h"
 
-#if RV_HAVE_HDF5
-
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <zip.h>
-
-#define MAX_CONFIG ((size_t)1 << 26) /* bytes of JSON */
-#define MAX_MEMBER ((size_t)1 << 32) /* bytes of an archive's member */
-#define MAX_RATIO 1032               /* of what deflate makes smaller */
-#define MAX_PATH 1024
+/* One array, in the scan's bytes. */
+typedef struct array {
+    rv_keras_record record;
+    const char *name; /* (record.name_bytes) no 0 behind it */
+    const unsigned char *data;
+} array;
 
 struct rv_keras_file {
     rv_context *context;
-    const char *path; /* borrowed */
-    rv_h5_scope scope;
-    hid_t h5;
-    bool is_archive;
+    const char *path;     /* borrowed */
+    unsigned char *bytes; /* of the scan */
+    size_t size;
     char *config;
-    void *image; /* of .keras: the HDF5 file */
-    size_t bytes;
+    array *arrays;
+    size_t num_arrays, capacity;
 };
 
-static int fail(const rv_keras_file *file, const char *reason)
-{
-    return rv_fail(file->context, RV_ERR_FORMAT, "%s: %s", file->path, reason);
-}
+#if RV_HAVE_HDF5
 
-/* ---- .keras ---- */
+#define CPU_SECONDS 10              /* of a processor that any scan may take */
+#define BYTES_PER_SECOND (1U << 21) /* and what must be read in each further one */
 
-/* A member of an archive, with a 0 after it. */
-static int read_member(const rv_keras_file *file, zip_t *archive, const char *name, size_t limit, void **out,
-                       size_t *bytes)
+/* One record of the scan, which a damaged file may have made anything. */
+static int take_record(rv_keras_file *file, const rv_keras_record *record, const unsigned char *data)
 {
-    zip_stat_t stat;
-    zip_stat_init(&stat);
-    if (zip_stat(archive, name, 0, &stat) || !(stat.valid & ZIP_STAT_SIZE) || !(stat.valid & ZIP_STAT_COMP_SIZE))
-        return rv_fail(file->context, RV_ERR_FORMAT, "%s: no '%s' in the archive", file->path, name);
-    if (stat.size > limit || stat.comp_size > file->bytes || stat.size / MAX_RATIO > stat.comp_size)
-        return rv_fail(file->context, RV_ERR_FORMAT, "%s: '%s' claims %zu bytes", file->path, name, (size_t)stat.size);
-    char *data = rv_alloc(file->context, (size_t)stat.size + 1, 1, "member of a Keras file");
-    if (!data)
-        return RV_ERR_MEMORY;
-    zip_file_t *member = zip_fopen(archive, name, 0);
-    const zip_int64_t got = member ? zip_fread(member, data, stat.size) : -1;
-    if (member)
-        zip_fclose(member);
-    if (got != (zip_int64_t)stat.size) {
-        rv_free(data);
-        return rv_fail(file->context, RV_ERR_FORMAT, "%s: '%s' is damaged", file->path, name);
+    rv_context *context = file->context;
+    if (record->kind == RV_KERAS_FAULT)
+        return rv_fail(context, RV_ERR_FORMAT, "%s: %.*s", file->path, (int)record->data_bytes,
+                       (const char *)data + record->name_bytes);
+    if (record->kind == RV_KERAS_CONFIG && !file->config) {
+        file->config = rv_alloc(context, record->data_bytes + 1, 1, "architecture of a Keras model");
+        if (file->config)
+            memcpy(file->config, data + record->name_bytes, record->data_bytes);
+        return file->config ? RV_OK : RV_ERR_MEMORY;
     }
-    *out = data;
-    *bytes = (size_t)stat.size;
+    uint64_t bytes = sizeof(float);
+    bool fits = record->kind == RV_KERAS_ARRAY && record->num_dims <= RV_KERAS_MAX_DIMS;
+    for (uint32_t d = 0; fits && d < record->num_dims; d++)
+        fits = !__builtin_mul_overflow(bytes, record->shape[d], &bytes);
+    if (!fits || bytes != record->data_bytes)
+        return rv_fail(context, RV_ERR_FORMAT, "%s: the file is damaged", file->path);
+    if (rv_grow(context, &file->arrays, &file->capacity, file->num_arrays + 1, sizeof *file->arrays,
+                "arrays of a file"))
+        return RV_ERR_MEMORY;
+    file->arrays[file->num_arrays++] =
+        (array){.record = *record, .name = (const char *)data, .data = data + record->name_bytes};
     return RV_OK;
 }
 
-static int open_archive(rv_keras_file *file)
+static int index_records(rv_keras_file *file)
 {
-    int code;
-    size_t bytes;
-    void *config = NULL;
-    zip_t *archive = zip_open(file->path, ZIP_RDONLY, &code);
-    if (!archive)
-        return fail(file, "not a Keras file");
-    int error = read_member(file, archive, "config.json", MAX_CONFIG, &config, &bytes);
-    file->config = config;
-    if (!error)
-        error = read_member(file, archive, "model.weights.h5", MAX_MEMBER, &file->image, &bytes);
-    zip_discard(archive);
-    if (error)
-        return error;
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (H5Pset_fapl_core(access, (size_t)1 << 16, false) >= 0 && H5Pset_file_image(access, file->image, bytes) >= 0)
-        file->h5 = H5Fopen("model.weights.h5", H5F_ACC_RDONLY, access);
-    H5Pclose(access);
-    file->bytes = bytes;
-    return file->h5 < 0 ? fail(file, "model.weights.h5 is not an HDF5 file") : RV_OK;
-}
-
-/* ---- .h5 ---- */
-
-/* The object that describes a model, where a text of JSON begins; NULL if it does not. */
-static json_t *parse_config(const char *text, size_t bytes)
-{
-    json_t *root = json_loadb(text, bytes, JSON_DISABLE_EOF_CHECK, NULL);
-    if (json_is_string(json_object_get(root, "class_name")) && json_object_get(root, "config"))
-        return root;
-    json_decref(root);
-    return NULL;
-}
-
-/* HDF5 1.10 does not survive reading a text of variable length from a damaged file. Such a text lies in the file in one
- * piece, so it is looked for there. */
-static int find_config(rv_keras_file *file)
-{
-    FILE *stream = fopen(file->path, "rb");
-    char *data = stream ? rv_alloc(file->context, file->bytes + 1, 1, "Keras file") : NULL;
-    const size_t bytes = data ? fread(data, 1, file->bytes, stream) : 0;
-    json_t *root = NULL;
-    for (size_t at = 0; at < bytes && !root; at++)
-        if (data[at] == '{' && data[at + 1] == '"')
-            root = parse_config(data + at, bytes - at < MAX_CONFIG ? bytes - at : MAX_CONFIG);
-    if (stream)
-        fclose(stream);
-    rv_free(data);
-    char *text = root ? json_dumps(root, 0) : NULL;
-    json_decref(root);
-    file->config = text ? rv_format(file->context, "%s", text) : NULL;
-    free(text);
-    return file->config ? RV_OK : fail(file, "model_config is damaged");
-}
-
-/* The attribute model_config, a text of fixed or of variable length. */
-static int read_config(rv_keras_file *file)
-{
-    int error = fail(file, "no attribute model_config: not a Keras model with its architecture");
-    const hid_t attribute = H5Aopen(file->h5, "model_config", H5P_DEFAULT);
-    if (attribute < 0)
-        return error;
-    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    const size_t size = H5Tget_size(type);
-    if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
-        error = fail(file, "model_config is not a text");
-    } else if (H5Tis_variable_str(type) > 0) {
-        error = find_config(file);
-    } else if (size <= file->bytes && (file->config = rv_alloc(file->context, size + 1, 1, "model_config"))) {
-        error = H5Aread(attribute, type, file->config) < 0 ? fail(file, "model_config is damaged") : RV_OK;
+    size_t at = 0;
+    int error = RV_OK;
+    while (at < file->size && !error) {
+        rv_keras_record record;
+        const size_t left = file->size - at;
+        if (left >= sizeof record)
+            memcpy(&record, file->bytes + at, sizeof record);
+        if (left < sizeof record || record.name_bytes > left - sizeof record ||
+            record.data_bytes > left - sizeof record - record.name_bytes)
+            return rv_fail(file->context, RV_ERR_FORMAT, "%s: the file is damaged", file->path);
+        error = take_record(file, &record, file->bytes + at + sizeof record);
+        at += sizeof record + record.name_bytes + record.data_bytes;
     }
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
+    if (!error && !file->config)
+        error = rv_fail(file->context, RV_ERR_FORMAT, "%s: the file is damaged", file->path);
     return error;
 }
 
 int rv_keras_file_open(rv_keras_file **out, rv_context *context, const char *path)
 {
     struct stat stat_of;
+    rv_h5_scope scope;
     *out = NULL;
-    if (stat(path, &stat_of) || !S_ISREG(stat_of.st_mode))
-        return rv_fail(context, RV_ERR_FILE, "%s: not a file that can be read", path);
+    if (stat(path, &stat_of))
+        return rv_fail(context, RV_ERR_FILE, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(stat_of.st_mode))
+        return rv_fail(context, RV_ERR_FILE, "%s: not a file", path);
     rv_keras_file *file = rv_alloc(context, 1, sizeof *file, "Keras file");
     if (!file)
         return RV_ERR_MEMORY;
-    *file = (rv_keras_file){.context = context, .path = path, .h5 = -1, .bytes = (size_t)stat_of.st_size};
-    rv_h5_begin(&file->scope);
-    file->h5 = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    file->is_archive = file->h5 < 0;
-    const int error = file->is_archive ? open_archive(file) : read_config(file);
+    *file = (rv_keras_file){.context = context, .path = path};
+    const rv_keras_scan scan = {.path = path, .bytes = (uint64_t)stat_of.st_size};
+    rv_h5_begin(&scope); /* no other thread is inside HDF5 when the child is made */
+    int error = rv_isolate(&file->bytes, &file->size, context, path, rv_keras_scan_run, &scan,
+                           rv_keras_scan_bound(&scan), CPU_SECONDS + (unsigned)(scan.bytes / BYTES_PER_SECOND));
+    rv_h5_end(&scope);
+    if (!error)
+        error = index_records(file);
     if (error)
         rv_keras_file_close(file);
     else
         *out = file;
-    return error;
-}
-
-void rv_keras_file_close(rv_keras_file *file)
-{
-    if (!file)
-        return;
-    if (file->h5 >= 0)
-        H5Fclose(file->h5);
-    rv_h5_end(&file->scope);
-    rv_free(file->image);
-    rv_free(file->config);
-    rv_free(file);
-}
-
-/* ---- weights ---- */
-
-/* H5Dopen, of a path whose groups may be missing; < 0 if there is none. */
-static hid_t open_weight(const rv_keras_file *file, const char *layer, const char *key, const char *variable, int index)
-{
-    char path[MAX_PATH];
-    hid_t set = -1;
-    for (int form = 0; form < 5 && set < 0; form++) {
-        int length = MAX_PATH;
-        if (form == 0 && file->is_archive)
-            length = snprintf(path, sizeof path, "layers/%s/vars/%d", key, index);
-        else if (form == 1 && file->is_archive)
-            length = snprintf(path, sizeof path, "layers/%s/vars/%d", layer, index);
-        else if (form == 2 && !file->is_archive)
-            length = snprintf(path, sizeof path, "model_weights/%s/%s/%s:0", layer, layer, variable);
-        else if (form == 3 && !file->is_archive)
-            length = snprintf(path, sizeof path, "model_weights/%s/%s", layer, variable);
-        else if (form == 4 && !file->is_archive)
-            length = snprintf(path, sizeof path, "model_weights/%s/sequential/%s/%s", layer, layer, variable);
-        if (length < MAX_PATH)
-            set = H5Dopen2(file->h5, path, H5P_DEFAULT);
-    }
-    return set;
-}
-
-static bool has_shape(hid_t space, int num_dims, const size_t *shape)
-{
-    hsize_t dims[H5S_MAX_RANK];
-    if (H5Sget_simple_extent_ndims(space) != num_dims || H5Sget_simple_extent_dims(space, dims, NULL) != num_dims)
-        return false;
-    for (int d = 0; d < num_dims; d++)
-        if (dims[d] != shape[d])
-            return false;
-    return true;
-}
-
-static int read_set(float **out, const rv_keras_file *file, hid_t set, const char *layer, const char *variable,
-                    int num_dims, const size_t *shape)
-{
-    const hid_t space = H5Dget_space(set), type = H5Dget_type(set);
-    size_t size = 1;
-    bool fits = has_shape(space, num_dims, shape) && rv_h5_is_number(type);
-    for (int d = 0; d < num_dims; d++)
-        fits = rv_multiply(size, shape[d], &size) && fits;
-    fits = fits && size / MAX_RATIO <= file->bytes;
-    H5Sclose(space);
-    H5Tclose(type);
-    if (!fits)
-        return rv_fail(file->context, RV_ERR_FORMAT, "%s: layer '%s': %s has not the shape or type that its layer needs",
-                       file->path, layer, variable);
-    if (!(*out = rv_alloc(file->context, size, sizeof **out, "weights of a Keras layer")))
-        return RV_ERR_MEMORY;
-    bool good = H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) >= 0;
-    for (size_t i = 0; good && i < size; i++)
-        good = __builtin_isfinite((*out)[i]);
-    return good ? RV_OK
-                : rv_fail(file->context, RV_ERR_FORMAT, "%s: layer '%s': %s cannot be read as finite numbers", file->path,
-                          layer, variable);
-}
-
-int rv_keras_file_weight(float **out, rv_keras_file *file, const char *layer, const char *key, const char *variable,
-                         int index, int num_dims, const size_t *shape)
-{
-    const hid_t set = open_weight(file, layer, key, variable, index);
-    if (set < 0)
-        return rv_fail(file->context, RV_ERR_FORMAT, "%s: layer '%s': no weights '%s'", file->path, layer, variable);
-    const int error = read_set(out, file, set, layer, variable, num_dims, shape);
-    H5Dclose(set);
     return error;
 }
 
@@ -254,26 +115,83 @@ int rv_keras_file_open(rv_keras_file **out, rv_context *context, const char *pat
     return rv_fail(context, RV_ERR_UNSUPPORTED, "%s: this build cannot read HDF5", path);
 }
 
+#endif
+
 void rv_keras_file_close(rv_keras_file *file)
 {
-    (void)file;
+    if (!file)
+        return;
+    rv_free(file->arrays);
+    rv_free(file->config);
+    rv_free(file->bytes);
+    rv_free(file);
 }
-
-int rv_keras_file_weight(float **out, rv_keras_file *file, const char *layer, const char *key, const char *variable,
-                         int index, int num_dims, const size_t *shape)
-{
-    (void)out, (void)file, (void)layer, (void)key, (void)variable, (void)index, (void)num_dims, (void)shape;
-    return RV_ERR_UNSUPPORTED;
-}
-
-#endif
 
 const char *rv_keras_file_config(const rv_keras_file *file)
 {
-#if RV_HAVE_HDF5
     return file->config;
-#else
-    (void)file;
-    return "";
-#endif
+}
+
+/* ---- weights ---- */
+
+static bool is_named(const array *a, const char *path)
+{
+    const size_t length = strlen(path);
+    return a->record.name_bytes == length && memcmp(path, a->name, length) == 0;
+}
+
+/* "model_weights/<layer>/.../kernel" of .h5, with ":0" behind it before Keras 3. */
+static bool is_below(const array *a, const char *layer, const char *variable)
+{
+    static const char group[] = "model_weights/";
+    const size_t size = a->record.name_bytes, head = sizeof group - 1, name = strlen(layer), tail = strlen(variable);
+    const size_t end = size > 2 && memcmp(a->name + size - 2, ":0", 2) == 0 ? size - 2 : size;
+    return end >= head + name + 1 + tail && memcmp(a->name, group, head) == 0 &&
+           memcmp(a->name + head, layer, name) == 0 && a->name[head + name] == '/' && a->name[end - tail - 1] == '/' &&
+           memcmp(a->name + end - tail, variable, tail) == 0;
+}
+
+/* "layers/dense_1/vars/0" of .keras, which newer versions name by the layer; NULL if there is none. */
+static const array *find_weight(const rv_keras_file *file, const char *layer, const char *key, const char *variable,
+                                int index)
+{
+    char path[1024];
+    for (int form = 0; form < 3; form++) {
+        snprintf(path, sizeof path, "layers/%s/vars/%d", form == 0 ? key : layer, index);
+        for (size_t i = 0; i < file->num_arrays; i++)
+            if (form < 2 ? is_named(&file->arrays[i], path) : is_below(&file->arrays[i], layer, variable))
+                return &file->arrays[i];
+    }
+    return NULL;
+}
+
+static int copy_weight(float **out, const rv_keras_file *file, const array *a, const char *layer, const char *variable,
+                       int num_dims, const size_t *shape)
+{
+    bool fits = a->record.num_dims == (uint32_t)num_dims;
+    size_t size = 1;
+    for (int d = 0; d < num_dims && fits; d++) {
+        fits = a->record.shape[d] == shape[d];
+        size *= shape[d];
+    }
+    if (!fits)
+        return rv_fail(file->context, RV_ERR_FORMAT, "%s: layer '%s': %s has not the shape that its layer needs",
+                       file->path, layer, variable);
+    if (!(*out = rv_alloc(file->context, size, sizeof **out, "weights of a Keras layer")))
+        return RV_ERR_MEMORY;
+    memcpy(*out, a->data, size * sizeof **out);
+    for (size_t i = 0; i < size; i++)
+        if (!__builtin_isfinite((*out)[i]))
+            return rv_fail(file->context, RV_ERR_FORMAT, "%s: layer '%s': %s [%zu] is not finite", file->path, layer,
+                           variable, i);
+    return RV_OK;
+}
+
+int rv_keras_file_weight(float **out, const rv_keras_file *file, const char *layer, const char *key,
+                         const char *variable, int index, int num_dims, const size_t *shape)
+{
+    const array *a = find_weight(file, layer, key, variable, index);
+    if (a)
+        return copy_weight(out, file, a, layer, variable, num_dims, shape);
+    return rv_fail(file->context, RV_ERR_FORMAT, "%s: layer '%s': no weights '%s'", file->path, layer, variable);
 }

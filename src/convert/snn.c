@@ -5,52 +5,51 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "convert/snn_builder.h"
 
 #define DEFAULT_ALPHA 25 /* mlGeNN's */
+#define DEFAULT_K 12
+#define MAX_K 64
 
-/* A conversion under way. */
-typedef struct builder {
-    rv_snn *snn;
-    const rv_ann *ann;
-    const double *norms;
-    int error; /* sticky */
-} builder;
-
-/* One competitor of a tournament: the sum of a few neurons, at most one of each population. */
-typedef struct term {
-    size_t population;
-    uint32_t neuron;
-} term;
-
-#define MAX_TERMS 34 /* a tournament of 2^32 */
-
-typedef struct competitor {
-    term terms[MAX_TERMS];
-    int num;
-} competitor;
-
-static size_t population_size(const builder *b, size_t population)
+static bool is_few_spike(const rv_snn_builder *b)
 {
-    return rv_ann_size(b->snn->populations[population].shape);
+    return b->snn->desc.to == RV_CONVERT_FEW_SPIKE;
 }
 
-static size_t add_population(builder *b, const char *name, const size_t shape[3], double alpha)
+/* ---- populations and connections ---- */
+
+size_t rv_snn_add_population(rv_snn_builder *b, const char *name, const size_t shape[3], double alpha)
 {
     rv_snn *snn = b->snn;
     rv_snn_population *all =
-        b->error ? NULL : rv_realloc(snn->context, snn->populations, snn->num_populations + 1, sizeof *all, "populations");
+        b->error ? NULL
+                 : rv_realloc(snn->context, snn->populations, snn->num_populations + 1, sizeof *all, "populations");
     if (!all) {
-        b->error = RV_ERR_MEMORY;
+        b->error = b->error ? b->error : RV_ERR_MEMORY;
         return 0;
     }
     snn->populations = all;
-    all[snn->num_populations] = (rv_snn_population){.alpha = alpha, .name = rv_format(snn->context, "%s", name)};
-    memcpy(all[snn->num_populations].shape, shape, sizeof all->shape);
+    rv_snn_population *p = &all[snn->num_populations];
+    *p = (rv_snn_population){.alpha = alpha, .name = rv_format(snn->context, "%s", name)};
+    memcpy(p->shape, shape, sizeof p->shape);
+    if (!p->name)
+        b->error = RV_ERR_MEMORY;
     return snn->num_populations++;
 }
 
-/* Weights, and for sparse connections ids, of num synapses; NULL after an error. */
-static rv_snn_connection *add_connection(builder *b, size_t source, size_t target, const rv_ann_layer *layer, size_t num)
+/* "source-target", and "source-target_2" of the second one. */
+static char *name_connection(const rv_snn *snn, size_t source, size_t target)
+{
+    const char *from = snn->populations[source].name, *to = snn->populations[target].name;
+    int before = 1;
+    for (size_t i = 0; i < snn->num_connections; i++)
+        before += snn->connections[i].source == source && snn->connections[i].target == target;
+    return before > 1 ? rv_format(snn->context, "%s-%s_%d", from, to, before)
+                      : rv_format(snn->context, "%s-%s", from, to);
+}
+
+rv_snn_connection *rv_snn_add_connection(rv_snn_builder *b, size_t source, size_t target, const rv_ann_layer *layer,
+                                         size_t num)
 {
     rv_snn *snn = b->snn;
     if (b->error)
@@ -62,209 +61,206 @@ static rv_snn_connection *add_connection(builder *b, size_t source, size_t targe
         return NULL;
     }
     snn->connections = all;
-    rv_snn_connection *c = &all[snn->num_connections++];
+    rv_snn_connection *c = &all[snn->num_connections];
     *c = (rv_snn_connection){.source = source, .target = target, .layer = layer, .num_weights = num};
+    c->name = name_connection(snn, source, target);
+    snn->num_connections++;
     c->weight = num ? rv_alloc(snn->context, num, sizeof *c->weight, "weights") : NULL;
     if (!layer) {
         c->pre_ind = rv_alloc(snn->context, num, sizeof *c->pre_ind, "synapses");
         c->post_ind = rv_alloc(snn->context, num, sizeof *c->post_ind, "synapses");
     }
-    if ((num && !c->weight) || (!layer && (!c->pre_ind || !c->post_ind))) {
+    if (!c->name || (num && !c->weight) || (!layer && (!c->pre_ind || !c->post_ind))) {
         b->error = RV_ERR_MEMORY;
         return NULL;
     }
     return c;
 }
 
-/* ---- maximum pooling ---- */
-
-/* Neuron `neuron` of `target` takes sign times the competitors that `of` says, one connection per population met. */
-typedef struct link {
-    const competitor *from;
-    uint32_t neuron;
-    float sign;
-} link;
-
-static void connect_links(builder *b, const link *links, size_t num, size_t target)
-{
-    for (size_t p = 0; p < b->snn->num_populations; p++) {
-        size_t synapses = 0;
-        for (size_t i = 0; i < num; i++)
-            for (int t = 0; t < links[i].from->num; t++)
-                synapses += links[i].from->terms[t].population == p;
-        rv_snn_connection *c = synapses ? add_connection(b, p, target, NULL, synapses) : NULL;
-        size_t n = 0;
-        for (size_t i = 0; c && i < num; i++)
-            for (int t = 0; t < links[i].from->num; t++)
-                if (links[i].from->terms[t].population == p) {
-                    c->pre_ind[n] = links[i].from->terms[t].neuron;
-                    c->post_ind[n] = links[i].neuron;
-                    c->weight[n++] = links[i].sign;
-                }
-    }
-}
-
-/* One round: competitors 2 i and 2 i + 1 of every window meet, the winner is the first plus a ReLU of the difference.
- * begin (windows + 1) shrinks. Losers are no longer needed: winners are written over them. */
-static void play_round(builder *b, competitor *all, size_t *begin, size_t windows, const char *name, double alpha,
-                       link *links)
-{
-    size_t matches = 0, num = 0, at = 0;
-    for (size_t w = 0; w < windows; w++)
-        matches += (begin[w + 1] - begin[w]) / 2;
-    const size_t target = add_population(b, name, (size_t[3]){1, 1, matches}, alpha);
-    matches = 0;
-    for (size_t w = 0; w < windows && !b->error; w++)
-        for (size_t i = begin[w]; i + 1 < begin[w + 1]; i += 2) {
-            links[num++] = (link){&all[i + 1], (uint32_t)matches, 1};
-            links[num++] = (link){&all[i], (uint32_t)matches++, -1};
-        }
-    connect_links(b, links, num, target);
-    matches = 0;
-    for (size_t w = 0, first = 0; w < windows && !b->error; w++) {
-        const size_t end = begin[w + 1];
-        size_t i = first;
-        for (first = end, begin[w] = at; i < end; i += 2) {
-            all[at] = all[i];
-            if (i + 1 < end)
-                all[at].terms[all[at].num++] = (term){target, (uint32_t)matches++};
-            at++;
-        }
-    }
-    begin[windows] = at;
-}
-
-/* Every window's sources, window after window, into all (may be NULL) and begin; returns how many. */
-static size_t find_windows(const rv_ann_layer *l, size_t source, competitor *all, size_t *begin)
-{
-    const size_t pad_y = rv_ann_padding(l, 0), pad_x = rv_ann_padding(l, 1);
-    size_t num = 0;
-    for (size_t w = 0; w < rv_ann_size(l->out); w++) {
-        const size_t c = w % l->out[2], x = w / l->out[2] % l->out[1], y = w / l->out[2] / l->out[1];
-        if (begin)
-            begin[w] = num;
-        for (size_t i = 0; i < l->size[0] * l->size[1]; i++) {
-            const size_t sy = y * l->strides[0] + i / l->size[1] - pad_y, sx = x * l->strides[1] + i % l->size[1] - pad_x;
-            if (sy >= l->in[0] || sx >= l->in[1]) /* padding, which wraps round */
-                continue;
-            if (all) {
-                all[num].num = 1;
-                all[num].terms[0] = (term){source, (uint32_t)((sy * l->in[1] + sx) * l->in[2] + c)};
-            }
-            num++;
-        }
-    }
-    if (begin)
-        begin[rv_ann_size(l->out)] = num;
-    return num;
-}
-
-static bool is_decided(const size_t *begin, size_t windows)
-{
-    for (size_t w = 0; w < windows; w++)
-        if (begin[w + 1] - begin[w] > 1)
-            return false;
-    return true;
-}
-
-static size_t add_max_pool(builder *b, const rv_ann_layer *l, size_t source, double alpha)
-{
-    const size_t windows = rv_ann_size(l->out), num = find_windows(l, source, NULL, NULL);
-    rv_context *context = b->snn->context;
-    competitor *all = rv_alloc(context, num, sizeof *all, "windows of a pool");
-    size_t *begin = rv_alloc(context, windows + 1, sizeof *begin, "windows of a pool"), target = 0;
-    link *links = rv_alloc(context, num, sizeof *links, "windows of a pool");
-    if (!all || !begin || !links)
-        b->error = RV_ERR_MEMORY;
-    else
-        find_windows(l, source, all, begin);
-    for (int round = 1; !b->error && !is_decided(begin, windows); round++) {
-        char *name = rv_format(context, "%s_round%d", l->name, round);
-        if (name)
-            play_round(b, all, begin, windows, name, alpha, links);
-        else
-            b->error = RV_ERR_MEMORY;
-        rv_free(name);
-    }
-    target = add_population(b, l->name, l->out, alpha);
-    for (size_t w = 0; w < windows && !b->error; w++)
-        links[w] = (link){&all[w], (uint32_t)w, 1};
-    if (!b->error)
-        connect_links(b, links, windows, target);
-    rv_free(all);
-    rv_free(begin);
-    rv_free(links);
-    return target;
-}
-
-/* ---- the chain ---- */
+/* ---- scales ---- */
 
 /* The smallest number of 8 binary digits that is not smaller: sums of digits of it are exact. */
 static double round_up(double x)
 {
     int exponent;
-    const double mantissa = frexp(x > 0 ? x : 1, &exponent);
+    const double mantissa = frexp(x, &exponent);
     return ldexp(ceil(mantissa * 256), exponent - 8);
 }
 
-static double norm_of(const builder *b, size_t layer)
+/* Of activations that are a population; a pool's is its source's, so that its digits are. */
+static double scale_of(const rv_snn_builder *b, size_t activations)
 {
-    const double given = b->norms ? b->norms[layer] : 0;
-    if (b->snn->kind == RV_SNN_IF)
-        return given > 0 ? given : 1;
-    return round_up(given > 0 ? given : layer == 0 ? 1 : DEFAULT_ALPHA);
+    const rv_convert_desc *desc = &b->snn->desc;
+    const rv_ann_layer *l = activations ? &b->ann->layers[activations - 1] : NULL;
+    const double norm = b->norms ? b->norms[activations] : 0;
+    if (l && (l->kind == RV_ANN_MAX_POOL2D || l->kind == RV_ANN_AVG_POOL2D))
+        return b->scale[l->sources[0]];
+    if (is_few_spike(b))
+        return round_up(norm > 0 ? norm : l ? desc->alpha : 1);
+    const bool rates = l ? activations != b->ann->output : desc->input == RV_CONVERT_INPUT_INTEGRATE_FIRE;
+    return rates && norm > 0 ? norm : 1;
 }
 
-/* A layer with weights, or an average pool. What spikes of the source stand for, and of the target: `from`, `to`. */
-static size_t add_layer(builder *b, const rv_ann_layer *l, size_t source, double from, double to, double alpha)
+/* What weights and biases are multiplied with: few-spike neurons know what their spikes stand for. */
+static double factor(const rv_snn_builder *b, double from, double to)
 {
-    const bool pools = l->kind == RV_ANN_AVG_POOL2D;
-    const size_t rows = l->kind == RV_ANN_DENSE ? rv_ann_size(l->in) : l->size[0] * l->size[1] * l->in[2];
-    const size_t target = add_population(b, l->name, l->out, alpha);
-    rv_snn_connection *c = add_connection(b, source, target, l, pools ? 0 : rows * l->out[2]);
-    if (!c || pools)
-        return target;
-    for (size_t i = 0; i < c->num_weights; i++)
-        c->weight[i] = (float)((double)l->weight[i] * from / to);
-    const size_t n = population_size(b, target);
-    float *bias = b->snn->populations[target].bias = rv_alloc(b->snn->context, n, sizeof *bias, "biases");
-    if (!bias)
+    return is_few_spike(b) ? 1 : from / to;
+}
+
+/* ---- the terms of a sum ---- */
+
+/* What the biases of layers have in common. */
+static void add_bias(rv_snn_builder *b, const rv_ann_layer *l, const double *factors, size_t target, double to)
+{
+    rv_snn_population *p = &b->snn->populations[target];
+    const size_t n = rv_ann_size(p->shape);
+    if (!p->bias && !(p->bias = rv_alloc(b->snn->context, n, sizeof *p->bias, "biases")))
         b->error = RV_ERR_MEMORY;
-    for (size_t j = 0; bias && j < n; j++)
-        bias[j] = (float)((double)l->bias[j % l->out[2]] / to);
+    for (size_t j = 0; j < n && !b->error; j++) {
+        const size_t c = j % l->out[2];
+        p->bias[j] = (float)((double)p->bias[j] + (double)l->bias[c] * factors[c] * factor(b, 1, to));
+    }
+}
+
+/* Activations that are a population, neuron to neuron. */
+static void add_identity(rv_snn_builder *b, size_t activations, const double *factors, size_t channels, size_t target,
+                         double to)
+{
+    const size_t n = rv_ann_size(b->snn->populations[target].shape);
+    rv_snn_connection *c = rv_snn_add_connection(b, b->population[activations], target, NULL, n);
+    for (size_t j = 0; c && j < n; j++) {
+        c->pre_ind[j] = c->post_ind[j] = (uint32_t)j;
+        c->weight[j] = (float)(factors[j % channels] * factor(b, b->scale[activations], to));
+    }
+}
+
+/* A layer's weights and bias, filter f of them times factors[f]. */
+static void add_weights(rv_snn_builder *b, const rv_ann_layer *l, const double *factors, size_t target, double to)
+{
+    const size_t source = l->sources[0], filters = l->out[2];
+    rv_snn_connection *c = rv_snn_add_connection(b, b->population[source], target, l, rv_ann_rows(l) * filters);
+    for (size_t i = 0; c && i < c->num_weights; i++)
+        c->weight[i] = (float)((double)l->weight[i] * factors[i % filters] * factor(b, b->scale[source], to));
+    add_bias(b, l, factors, target, to);
+}
+
+static void add_layer(rv_snn_builder *b, const rv_ann_layer *l, const double *factors, size_t target, double to);
+
+/* The sources of a sum: populations, or layers that are none themselves. */
+static void add_sum(rv_snn_builder *b, const rv_ann_layer *l, const double *outer, size_t target, double to)
+{
+    const size_t channels = l->out[2];
+    double *factors = rv_alloc(b->snn->context, channels, sizeof *factors, "weights of a sum");
+    if (!factors) {
+        b->error = RV_ERR_MEMORY;
+        return;
+    }
+    for (size_t c = 0; c < channels; c++)
+        factors[c] = outer[c] * (double)l->weight[c];
+    for (size_t s = 0; s < l->num_sources && !b->error; s++) {
+        const size_t source = l->sources[s];
+        if (rv_ann_is_signed(b->ann, source))
+            add_layer(b, &b->ann->layers[source - 1], factors, target, to);
+        else
+            add_identity(b, source, factors, channels, target, to);
+    }
+    add_bias(b, l, outer, target, to);
+    rv_free(factors);
+}
+
+static void add_layer(rv_snn_builder *b, const rv_ann_layer *l, const double *factors, size_t target, double to)
+{
+    if (l->kind == RV_ANN_ADD)
+        add_sum(b, l, factors, target, to);
+    else
+        add_weights(b, l, factors, target, to);
+}
+
+/* ---- the graph ---- */
+
+static size_t add_pool(rv_snn_builder *b, const rv_ann_layer *l, double scale)
+{
+    const size_t source = b->population[l->sources[0]];
+    if (l->kind == RV_ANN_MAX_POOL2D)
+        return rv_snn_add_max_pool(b, l, source, scale);
+    if (l->same)
+        return rv_snn_add_padded_mean(b, l, source, scale);
+    const size_t target = rv_snn_add_population(b, l->name, l->out, scale);
+    rv_snn_add_connection(b, source, target, l, 0);
     return target;
 }
 
-static void build(builder *b)
+static size_t add_neurons(rv_snn_builder *b, const rv_ann_layer *l, double scale)
 {
-    const bool few_spike = b->snn->kind == RV_SNN_FEW_SPIKE;
-    double from = norm_of(b, 0);
-    size_t at = add_population(b, "input", b->ann->shape, from);
-    for (size_t i = 0; i < b->ann->num_layers && !b->error; i++) {
-        const rv_ann_layer *l = &b->ann->layers[i];
+    const size_t target = rv_snn_add_population(b, l->name, l->out, scale);
+    double *ones = rv_alloc(b->snn->context, l->out[2], sizeof *ones, "weights of a sum");
+    for (size_t c = 0; ones && c < l->out[2]; c++)
+        ones[c] = 1;
+    if (!ones)
+        b->error = RV_ERR_MEMORY;
+    if (!b->error)
+        add_layer(b, l, ones, target, scale);
+    rv_free(ones);
+    return target;
+}
+
+static void build(rv_snn_builder *b)
+{
+    const rv_ann *ann = b->ann;
+    b->scale[0] = scale_of(b, 0);
+    b->population[0] = rv_snn_add_population(b, "input", ann->shape, b->scale[0]);
+    for (size_t i = 1; i <= ann->num_layers && !b->error; i++) {
+        const rv_ann_layer *l = &ann->layers[i - 1];
         const bool pools = l->kind == RV_ANN_MAX_POOL2D || l->kind == RV_ANN_AVG_POOL2D;
-        const bool last = i + 1 == b->ann->num_layers;
-        const double to = pools || (last && !few_spike) ? from : norm_of(b, i + 1);
-        if (l->kind == RV_ANN_MAX_POOL2D)
-            at = add_max_pool(b, l, at, from);
+        b->population[i] = SIZE_MAX;
+        if (!l->relu && i != ann->output)
+            continue;
+        b->scale[i] = scale_of(b, i);
+        if (pools && l->sources[0] == 0 && b->snn->desc.signed_input)
+            b->error = rv_fail(b->snn->context, RV_ERR_UNSUPPORTED,
+                               "layer '%s': it pools the input, which may be negative", l->name);
         else
-            at = add_layer(b, l, at, few_spike ? 1 : from, few_spike ? 1 : to, to);
-        from = to;
+            b->population[i] = pools ? add_pool(b, l, b->scale[i]) : add_neurons(b, l, b->scale[i]);
     }
     if (b->error)
         return;
     b->snn->populations[0].is_input = true;
-    b->snn->populations[at].is_output = true;
+    b->snn->populations[b->population[ann->output]].is_output = true;
 }
 
-int rv_snn_convert(rv_snn **out, const rv_ann *ann, rv_snn_kind kind, const double *norms)
+static int check(rv_context *context, rv_convert_desc *desc)
 {
-    builder b = {.ann = ann, .norms = norms};
+    desc->k = desc->k ? desc->k : DEFAULT_K;
+    desc->alpha = desc->alpha != 0 ? desc->alpha : DEFAULT_ALPHA;
+    if (desc->k > MAX_K || (desc->signed_input && desc->k % 2))
+        return rv_fail(context, RV_ERR_VALUE, "k must be 1 to %d, and even with signed inputs, got %zu", MAX_K,
+                       desc->k);
+    if (!(desc->alpha > 0) || !isfinite(desc->alpha))
+        return rv_fail(context, RV_ERR_VALUE, "alpha must be > 0, got %g", desc->alpha);
+    if (desc->to == RV_CONVERT_IF && desc->signed_input && desc->input == RV_CONVERT_INPUT_INTEGRATE_FIRE)
+        return rv_fail(context, RV_ERR_VALUE,
+                       "signed inputs need Poisson or binary inputs: "
+                       "integrate-and-fire ones have no negative spikes");
+    return RV_OK;
+}
+
+int rv_snn_convert(rv_snn **out, const rv_ann *ann, const rv_convert_desc *desc, const double *norms)
+{
+    rv_context *context = ann->context;
+    rv_snn_builder b = {.ann = ann, .norms = norms};
     *out = NULL;
-    if (!(b.snn = rv_alloc(ann->context, 1, sizeof *b.snn, "converted network")))
+    if (!(b.snn = rv_alloc(context, 1, sizeof *b.snn, "converted network")))
         return RV_ERR_MEMORY;
-    *b.snn = (rv_snn){.context = ann->context, .kind = kind};
-    build(&b);
+    *b.snn = (rv_snn){.context = context, .desc = *desc};
+    b.error = check(context, &b.snn->desc);
+    b.population = rv_alloc(context, ann->num_layers + 1, sizeof *b.population, "converted network");
+    b.scale = rv_alloc(context, ann->num_layers + 1, sizeof *b.scale, "converted network");
+    if (!b.error)
+        b.error = b.population && b.scale ? RV_OK : RV_ERR_MEMORY;
+    if (!b.error)
+        build(&b);
+    rv_free(b.population);
+    rv_free(b.scale);
     if (b.error)
         rv_snn_free(b.snn);
     else
@@ -281,6 +277,7 @@ void rv_snn_free(rv_snn *snn)
         rv_free(snn->populations[i].bias);
     }
     for (size_t i = 0; i < snn->num_connections; i++) {
+        rv_free(snn->connections[i].name);
         rv_free(snn->connections[i].weight);
         rv_free(snn->connections[i].pre_ind);
         rv_free(snn->connections[i].post_ind);
@@ -288,34 +285,4 @@ void rv_snn_free(rv_snn *snn)
     rv_free(snn->populations);
     rv_free(snn->connections);
     rv_free(snn);
-}
-
-int rv_ann_norms(double *norms, const rv_ann *ann, const float *values, size_t num)
-{
-    size_t largest = rv_ann_size(ann->shape);
-    const size_t inputs = largest;
-    for (size_t i = 0; i < ann->num_layers; i++)
-        largest = rv_ann_size(ann->layers[i].out) > largest ? rv_ann_size(ann->layers[i].out) : largest;
-    float *a = rv_alloc(ann->context, largest, sizeof *a, "activations");
-    float *b = rv_alloc(ann->context, largest, sizeof *b, "activations");
-    const int error = a && b ? RV_OK : RV_ERR_MEMORY;
-    for (size_t i = 0; i <= ann->num_layers; i++)
-        norms[i] = 0;
-    for (size_t e = 0; e < num && !error; e++) {
-        memcpy(a, values + e * inputs, inputs * sizeof *a);
-        for (size_t i = 0; i <= ann->num_layers; i++) {
-            const size_t size = i ? rv_ann_size(ann->layers[i - 1].out) : inputs;
-            if (i) {
-                rv_ann_layer_forward(&ann->layers[i - 1], a, b);
-                float *swap = a;
-                a = b;
-                b = swap;
-            }
-            for (size_t j = 0; j < size; j++)
-                norms[i] = fmax(norms[i], (double)a[j]);
-        }
-    }
-    rv_free(a);
-    rv_free(b);
-    return error;
 }

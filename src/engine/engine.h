@@ -287,6 +287,9 @@ void rv_outputs_begin(const rv_engine *engine, rv_example *example);
 void rv_outputs_step(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
                      uint32_t t);
 int rv_outputs_end(const rv_engine *engine, rv_example *example);
+/* The readout of a population after num_steps steps of an example, into y (n). */
+void rv_outputs_value(const rv_compiled_network *model, const rv_plan_population *p, const rv_example *example,
+                      uint32_t num_steps, float *y);
 /* Whether the loss of an output is the mean over the steps, of V(t), rather than one of the readout. */
 bool rv_outputs_over_time(const rv_engine *engine, const rv_example *example, int output);
 /* Softmax of an output as it stands after step t, (n) into p; y (n) is scratch. */

@@ -147,20 +147,27 @@ static double loss_over_time(const rv_engine *engine, const rv_example *example,
     return sum / num_steps;
 }
 
+void rv_outputs_value(const rv_compiled_network *model, const rv_plan_population *p, const rv_example *example,
+                      uint32_t num_steps, float *y)
+{
+    const float *state = example->readout_state + p->readout_state;
+    rv_output_shape shape = rv_output_shape_of(model, p);
+    shape.num_steps = num_steps;
+    if (p->readout->value)
+        p->readout->value(y, state, &shape);
+    else
+        memcpy(y, state, p->n * sizeof *y);
+}
+
 static int end_output(const rv_engine *engine, rv_example *example, int o)
 {
     const rv_compiled_network *model = engine->model;
     const rv_target *target = &engine->targets[o];
     const rv_plan_population *p = &model->populations[target->population];
-    const rv_output_shape shape = rv_output_shape_of(model, p);
-    const float *state = example->readout_state + p->readout_state;
     float *y = example->readout + (size_t)o * model->max_n_pad;
     float *g = engine->learn ? example->loss_gradient + (size_t)o * model->max_n_pad : NULL;
     double *scores = example->scores + (size_t)o * RV_SCORES;
-    if (p->readout->value)
-        p->readout->value(y, state, &shape);
-    else
-        memcpy(y, state, p->n * sizeof *y);
+    rv_outputs_value(model, p, example, model->num_steps, y);
     for (size_t j = 0; j < p->n; j++)
         if (isnan(y[j]))
             return rv_fail(model->context, RV_ERR_NAN,

@@ -231,10 +231,8 @@ int rv_simulation_get_readout(const rv_simulation *s, const rv_population *outpu
         error = check_size(s, output, s->engine->capacity * p->n, size);
     if (error)
         return error;
-    rv_output_shape shape = rv_output_shape_of(s->model, p);
-    shape.num_steps = s->t;
     for (size_t e = 0; e < s->engine->capacity; e++)
-        p->readout->value(out + e * p->n, s->engine->examples[e].readout_state + p->readout_state, &shape);
+        rv_outputs_value(s->model, p, &s->engine->examples[e], s->t, out + e * p->n);
     return RV_OK;
 }
 
