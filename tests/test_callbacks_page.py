@@ -15,8 +15,6 @@ import tempfile
 ROOT = os.environ.get("RV_SOURCE_ROOT", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RV_BUILD_ROOT", os.path.join(ROOT, "build"))
 RANVIER = os.environ.get("RANVIER", os.path.join(BUILD, "ranvier"))
-# Checkpoints are synced, which takes long on a slow disk.
-FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 PAGE = os.path.join(ROOT, "docs", "callbacks.md")
 
 PRELUDE = r"""
@@ -237,7 +235,7 @@ def main():
     print(f"1..{len(cases)}")
     for number, (title, function) in enumerate(cases, 1):
         try:
-            with tempfile.TemporaryDirectory(dir=FAST) as folder:
+            with tempfile.TemporaryDirectory() as folder:
                 function(folder)
             print(f"ok {number} - {title}", flush=True)
         except (AssertionError, subprocess.TimeoutExpired) as error:

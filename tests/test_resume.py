@@ -15,8 +15,6 @@ import time
 
 RANVIER = os.environ.get("RANVIER", "build/ranvier")
 ROOT = os.environ.get("RV_SOURCE_ROOT", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Files are synced at every checkpoint, which takes long on a slow disk; what is tested does not depend on it.
-FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 EXPERIMENT = """\
 seed: 4
@@ -498,7 +496,7 @@ def main():
     for number, function in enumerate(cases, 1):
         title = f"{number} - {function.__name__}"
         try:
-            with tempfile.TemporaryDirectory(dir=FAST) as folder:
+            with tempfile.TemporaryDirectory() as folder:
                 function(folder)
             print(f"ok {title}", flush=True)
         except Skip as reason:
