@@ -63,8 +63,10 @@ typedef struct rv_readout_model {
      * loss's derivative by y and B = the number of examples in the batch. */
 
     /* Outputs that do not spike: what drives their LambdaV in step t. With drive = base x T x dy/dV(t), tau_mem times
-     * Gradient is the gradient of the loss. constant_drive: it is base in every step, drive is not called. */
+     * Gradient is the gradient of the loss. constant_drive: it is base in every step; drive_weight: it is base times this weight of
+     * the step, computed once; drive is not called then. */
     bool constant_drive;
+    double (*drive_weight)(uint32_t t, uint32_t num_steps);
     void (*drive)(float *drive, const float *base, const float *state, const rv_output_shape *shape, uint32_t t);
     /* Outputs that spike: adds base x minus dy/dt_spike to kick (num), for those spikes of a step that y looks at. */
     void (*kick)(float *kick, const float *base, const float *state, const rv_output_shape *shape,

@@ -53,7 +53,7 @@ void rv_plan_update_flow(rv_compiled_network *model, rv_plan_population *p)
 
 static bool has_rule(rv_readout readout, bool spikes)
 {
-    return spikes ? readout->kick != NULL : readout->constant_drive || readout->drive;
+    return spikes ? readout->kick != NULL : readout->constant_drive || readout->drive_weight || readout->drive;
 }
 
 static int check_population(rv_compiled_network *model, const rv_plan_population *p)

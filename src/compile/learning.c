@@ -12,6 +12,7 @@ enum { WEIGHTS, DELAYS, BIASES, NUM_COMMON };
 
 #define ROWS_MAX_BYTES (32U << 20) /* histories of a batch that still stream well from the last-level cache */
 #define EXAMPLES_MAX_BYTES (64U << 20) /* of an example, for every thread */
+#define CACHED_SLOTS_BYTES (256U << 10)
 
 static int add_optimiser(rv_compiled_network *model, const char *name, const rv_optimiser *optimiser)
 {
@@ -127,11 +128,19 @@ static bool can_sum_rows(const rv_compiled_network *model, const rv_plan_connect
     return learns(c) && !c->delays && !c->far && c->ops->row_sum && !model->populations[c->source].is_signed;
 }
 
+/* Slots that stay in cache are as well added to while sweeping; and a list gathers from one row of adjoints, which does,
+ * faster than from all of them. */
+static bool gains_after_sweep(const rv_plan_connection *c)
+{
+    return !c->links.rows.begin && c->links.rows.size * sizeof(float) > CACHED_SLOTS_BYTES;
+}
+
 int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *c)
 {
     const bool sums_rows = can_sum_rows(model, c), slots = !model->rows || !sums_rows;
     int error = RV_OK;
-    c->weight.after_sweep = model->after_sweep && sums_rows;
+    c->weight.after_sweep =
+        model->after_sweep && sums_rows && (model->learning.schedule == RV_SCHEDULE_EXAMPLES || gains_after_sweep(c));
     model->populations[c->source].after_sweep |= c->weight.after_sweep;
     model->populations[c->source].has_outgoing = true;
     model->populations[c->source].has_rows |= !slots;
@@ -161,14 +170,17 @@ static void choose_schedule(rv_compiled_network *model)
     const rv_schedule schedule = model->learning.schedule;
     const double bytes =
         (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1 + model->max_delay);
-    bool any = false;
-    for (uint32_t i = 0; i < model->num_connections; i++)
-        any |= can_sum_rows(model, &model->connections[i]);
+    bool any = false, gains = false;
+    for (uint32_t i = 0; i < model->num_connections; i++) {
+        const bool can = can_sum_rows(model, &model->connections[i]);
+        any |= can;
+        gains |= can && gains_after_sweep(&model->connections[i]);
+    }
     model->rows = any && (schedule == RV_SCHEDULE_ROWS ||
                           (schedule == RV_SCHEDULE_AUTO && bytes * (double)model->batch_size <= ROWS_MAX_BYTES));
     model->after_sweep =
         any && !model->rows &&
-        (schedule == RV_SCHEDULE_EXAMPLES || (schedule == RV_SCHEDULE_AUTO && bytes <= EXAMPLES_MAX_BYTES));
+        (schedule == RV_SCHEDULE_EXAMPLES || (schedule == RV_SCHEDULE_AUTO && gains && bytes <= EXAMPLES_MAX_BYTES));
 }
 
 int rv_plan_learning(rv_compiled_network *model)

@@ -60,6 +60,18 @@ static int build_input(rv_compiled_network *model, rv_plan_population *p)
     return RV_OK;
 }
 
+/* A table of what depends on the step alone. */
+static int make_weights(float **out, rv_compiled_network *model, double (*weight)(uint32_t t, uint32_t num_steps))
+{
+    if (!weight)
+        return RV_OK;
+    if (!(*out = new_floats(model, model->num_steps)))
+        return RV_ERR_MEMORY;
+    for (uint32_t t = 0; t < model->num_steps; t++)
+        (*out)[t] = (float)weight(t, model->num_steps);
+    return RV_OK;
+}
+
 static int build_population(rv_compiled_network *model, rv_plan_population *p, const rv_population *population)
 {
     char what[RV_NAME_SIZE + 16];
@@ -81,12 +93,9 @@ static int build_population(rv_compiled_network *model, rv_plan_population *p, c
     for (int i = 0; i < p->model->num_coeffs; i++)
         if (!(p->coeff[i] = new_floats(model, p->n_pad)))
             return RV_ERR_MEMORY;
-    if (p->readout && p->readout->weight) {
-        if (!(p->readout_weight = new_floats(model, model->num_steps)))
-            return RV_ERR_MEMORY;
-        for (uint32_t t = 0; t < model->num_steps; t++)
-            p->readout_weight[t] = (float)p->readout->weight(t, model->num_steps);
-    }
+    if (p->readout && (make_weights(&p->readout_weight, model, p->readout->weight) ||
+                       make_weights(&p->drive_weight, model, p->readout->drive_weight)))
+        return RV_ERR_MEMORY;
     const int error =
         fill_params(model, p->param, p->model->params, p->model->num_params, population->neuron.value,
                     rv_population_object(population), p->n, rv_population_what(population, what, sizeof what));
@@ -355,15 +364,20 @@ static bool is_one_number(const float *x, size_t n)
     return same;
 }
 
-/* Padding counts too: it must not spike. */
+/* Padding would then be like neurons that nothing ever arrives at: it must not spike of itself. */
+static bool is_silent(const rv_plan_population *p, int c)
+{
+    return p->n == p->n_pad || !p->model->padding || p->model->padding(c) == 0 || p->coeff[c][0] > 0;
+}
+
 void rv_plan_update_mask(rv_plan_population *p)
 {
     bool same = true;
     for (int c = 0; same && c < p->model->num_coeffs; c++)
-        same = is_one_number(p->coeff[c], p->n_pad);
+        same = is_one_number(p->coeff[c], p->n) && is_silent(p, c);
     for (size_t g = 0; same && g < p->num_groups; g++)
-        same = is_one_number(p->groups[g].beta, p->n_pad) && is_one_number(p->groups[g].scale, p->n_pad) &&
-               is_one_number(p->groups[g].flow, p->n_pad);
+        same = is_one_number(p->groups[g].beta, p->n) && is_one_number(p->groups[g].scale, p->n) &&
+               is_one_number(p->groups[g].flow, p->n);
     p->mask = same ? RV_PAD - 1 : SIZE_MAX;
 }
 

@@ -17,8 +17,7 @@
 #include "synapses/model.h"
 
 #define RV_PAD ((size_t)16) /* arrays over neurons are padded to a multiple of this */
-#define RV_NONE SIZE_MAX /* an offset that is not there */
-#define RV_MAX_LEAVES 8  /* of the gradient's sum: threads x ranks that share a batch without waiting */
+#define RV_NONE SIZE_MAX    /* an offset that is not there */
 
 /* Synapses of one kind and equal parameters into one population share one inSyn. */
 typedef struct rv_plan_group {
@@ -113,6 +112,7 @@ typedef struct rv_plan_population {
     const rv_readout_model *readout; /* NULL = not an output */
     size_t readout_state;            /* offset in an example's readout state: num_state * n_pad */
     float *readout_weight;           /* (T), or NULL = 1 */
+    float *drive_weight;             /* (T) of the readout's drive, or NULL = it is not by weights */
 
     /* e-prop */
     rv_plan_eprop eprop;

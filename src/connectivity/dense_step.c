@@ -36,6 +36,13 @@ static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t 
     l->kernels->add_rows(out, NULL, x, x_stride, entries, num, begin, end);
 }
 
+static void row_leaves(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
+                       const uint32_t *first, const uint32_t *entries, size_t num_leaves)
+{
+    (void)row;
+    l->kernels->add_leaves(out, x, x_stride, first, entries, num_leaves, l->rows.stride);
+}
+
 /* ---- a delay per synapse ---- */
 
 /* offsets (in floats) of 16 synapses' places in a ring: row (t + d) % num_rows, column j; t is below num_rows, and so
@@ -113,6 +120,7 @@ const rv_connectivity_ops RV_ISA_NAME(rv_dense_ops) = {
     .gradient = gradient,
     .weigh = weigh,
     .row_sum = row_sum,
+    .row_leaves = row_leaves,
     .forward_delayed = forward_delayed,
     .back_delayed = back_delayed,
     .gradient_delayed = gradient_delayed,

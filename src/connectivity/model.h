@@ -86,6 +86,10 @@ typedef struct rv_connectivity_ops {
      * cannot be summed row by row. */
     void (*row_sum)(const rv_links *links, float *out, bool add, size_t row, size_t begin, size_t end, const float *x,
                     size_t x_stride, const uint32_t *entries, size_t num);
+    /* REQUIRED with it: out (padded row) = num_leaves such sums, of entries[first[l]] .. entries[first[l + 1] - 1], joined
+     * in a binary tree. */
+    void (*row_leaves)(const rv_links *links, float *out, size_t row, const float *x, size_t x_stride,
+                       const uint32_t *first, const uint32_t *entries, size_t num_leaves);
 
     /* The same where every synapse has a delay d of its own. OPTIONAL: NULL = the model has no delays.
      * pending[t + d][j] += weight */

@@ -78,6 +78,25 @@ static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t 
     }
 }
 
+static void row_leaves(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
+                       const uint32_t *first, const uint32_t *entries, size_t num_leaves)
+{
+    const uint32_t *target = rv_sparse_targets(l) + l->rows.begin[row];
+    for (size_t k = 0; k < rv_row_padded(&l->rows, row); k += RV_WIDTH) {
+        rv_vec waiting[RV_MAX_LEAVES], sum = {0};
+        for (size_t leaf = 0; leaf < num_leaves; leaf++) {
+            size_t level = 0;
+            sum = (rv_vec){0};
+            for (size_t e = first[leaf]; e < first[leaf + 1]; e++)
+                sum += rv_gather(x + entries[e] * x_stride, target + k);
+            for (; leaf >> level & 1; level++)
+                sum = waiting[level] + sum;
+            waiting[level] = sum;
+        }
+        *rv_at(out + k) = sum;
+    }
+}
+
 /* ---- a delay per synapse ---- */
 
 /* row (t + d) % num_rows of a ring, column target; t and d are below num_rows */
@@ -139,6 +158,7 @@ const rv_connectivity_ops RV_ISA_NAME(rv_sparse_ops) = {
     .gradient = gradient,
     .weigh = weigh,
     .row_sum = row_sum,
+    .row_leaves = row_leaves,
     .forward_delayed = forward_delayed,
     .back_delayed = back_delayed,
     .gradient_delayed = gradient_delayed,

@@ -60,6 +60,10 @@ const float *rv_drive_of(const rv_engine *engine, const rv_worker *worker, const
     }
     if (p->readout->constant_drive)
         return base;
+    if (p->drive_weight) {
+        model->kernels->scale(drive, base, p->drive_weight[t], p->n_pad);
+        return drive;
+    }
     const rv_output_shape shape = rv_output_shape_of(model, p);
     p->readout->drive(drive, base, example->readout_state + p->readout_state, &shape, t);
     return drive;

@@ -22,7 +22,7 @@ int rv_gradient_make_room(const rv_engine *engine, rv_worker *worker, const rv_e
 static void sort_by_neuron(const rv_engine *engine, const rv_worker *worker, const rv_tape *tape, size_t n)
 {
     const uint32_t last = engine->model->num_steps - 1, meets = engine->model->rule->meets;
-    uint32_t *begin = worker->begin, *next = begin + 1;
+    uint32_t *const begin = worker->begin, *const next = begin + 1, *const entries = worker->entries;
     for (size_t j = 0; j < n + 2; j++)
         begin[j] = 0;
     for (uint32_t k = 0; k < tape->offset[last]; k++)
@@ -30,8 +30,8 @@ static void sort_by_neuron(const rv_engine *engine, const rv_worker *worker, con
     for (size_t j = 0; j < n; j++)
         next[j + 1] += next[j];
     for (uint32_t t = last; t-- > 0;)
-        for (uint32_t k = tape->offset[t]; k < tape->offset[t + 1]; k++)
-            worker->entries[next[tape->ids[k]]++] = t + meets;
+        for (uint32_t k = tape->offset[t], end = tape->offset[t + 1]; k < end; k++)
+            entries[next[tape->ids[k]]++] = t + meets;
 }
 
 /* Columns of a row that are summed before the next ones: as many as keep their part of the history in cache. */

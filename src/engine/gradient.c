@@ -25,20 +25,20 @@ static void sort_leaf(const sorting *s, uint32_t population, size_t leaf)
 {
     const rv_engine *engine = s->engine;
     const size_t num_leaves = engine->model->num_leaves;
-    const uint32_t num_steps = engine->model->num_steps;
-    rv_sorted_spikes *sorted = &engine->sorted[population];
+    const uint32_t num_steps = engine->model->num_steps, meets = engine->model->rule->meets;
+    uint32_t *const next = engine->sorted[population].next, *const entries = engine->sorted[population].entries;
     for (size_t position = leaf; rv_engine_owns(engine, leaf) && position < s->batch_num; position += num_leaves) {
         const rv_tape *tape = &engine->examples[position].tapes[population];
         if (!s->place) {
             const uint32_t end = tape->offset[num_steps - 1];
             for (uint32_t k = 0; k < end; k++)
-                sorted->next[tape->ids[k] * num_leaves + leaf]++;
+                next[tape->ids[k] * num_leaves + leaf]++;
             continue;
         }
         const uint32_t first_row = (uint32_t)(position * rv_history_steps(engine->model));
         for (uint32_t t = num_steps - 1; t-- > 0;)
-            for (uint32_t k = tape->offset[t]; k < tape->offset[t + 1]; k++)
-                sorted->entries[sorted->next[tape->ids[k] * num_leaves + leaf]++] = first_row + t + engine->model->rule->meets;
+            for (uint32_t k = tape->offset[t], end = tape->offset[t + 1]; k < end; k++)
+                entries[next[tape->ids[k] * num_leaves + leaf]++] = first_row + t + meets;
     }
 }
 
@@ -89,7 +89,7 @@ static int sort_spikes(rv_engine *engine, size_t batch_num)
     return RV_OK;
 }
 
-/* ---- both: a row of the gradient from its leaves ---- */
+/* ---- slots: the sums of leaves have been filled ---- */
 
 /* The sums of a slot row's leaves; NULL where a leaf is empty. Returns whether there is any. */
 static bool slot_sums(const rv_engine *engine, const rv_plan_parameter *p, size_t row, float **sum)
@@ -104,27 +104,52 @@ static bool slot_sums(const rv_engine *engine, const rv_plan_parameter *p, size_
     return any;
 }
 
-/* The same with the rows schedule: the sums are made here. */
+/* ---- rows: the same, made here ---- */
+
+/* What entries of sorted spikes count rows of, for the targets of a connection. */
+static const float *met_by(const rv_engine *engine, const rv_plan_connection *c)
+{
+    const rv_compiled_network *model = engine->model;
+    return engine->histories + model->populations[c->target].groups[c->group].history + c->delay * model->history_size;
+}
+
+static const uint32_t *entries_of(const rv_engine *engine, const rv_plan_connection *c, size_t row)
+{
+    return &engine->sorted[c->source].begin[row * engine->model->num_leaves];
+}
+
 static bool row_sums(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t row,
                      float **sum)
 {
     const rv_compiled_network *model = engine->model;
-    const rv_sorted_spikes *sorted = &engine->sorted[c->source];
-    const float *lambda_i = engine->histories + model->populations[c->target].groups[c->group].history +
-                            c->delay * model->history_size;
+    const uint32_t *begin = entries_of(engine, c, row);
     bool any = false;
     for (size_t leaf = 0; leaf < model->num_leaves; leaf++) {
-        const uint32_t *begin = &sorted->begin[row * model->num_leaves + leaf];
         sum[leaf] = NULL;
-        if (begin[0] == begin[1])
+        if (begin[leaf] == begin[leaf + 1])
             continue;
         sum[leaf] = worker->sums + leaf * model->max_n_pad;
-        c->ops->row_sum(&c->links, sum[leaf], false, row, 0, rv_row_padded(&c->links.rows, row), lambda_i,
-                        model->history_size, sorted->entries + begin[0], begin[1] - begin[0]);
+        c->ops->row_sum(&c->links, sum[leaf], false, row, 0, rv_row_padded(&c->links.rows, row), met_by(engine, c),
+                        model->history_size, engine->sorted[c->source].entries + begin[leaf],
+                        begin[leaf + 1] - begin[leaf]);
         any = true;
     }
     return any;
 }
+
+/* All leaves at once; NULL = all are empty. */
+static float *row_total(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t row)
+{
+    const size_t num_leaves = engine->model->num_leaves;
+    const uint32_t *begin = entries_of(engine, c, row);
+    if (begin[0] == begin[num_leaves])
+        return NULL;
+    c->ops->row_leaves(&c->links, worker->sums, row, met_by(engine, c), engine->model->history_size, begin,
+                       engine->sorted[c->source].entries, num_leaves);
+    return worker->sums;
+}
+
+/* ---- all: a row of the gradient ---- */
 
 /* The tree: halves join halves. An empty leaf is +0, which changes nothing: sums never are -0. */
 float *rv_gradient_join(const rv_engine *engine, float **sum, size_t num_leaves, size_t n)
@@ -157,9 +182,12 @@ bool rv_gradient_row(const rv_engine *engine, const rv_worker *worker, const rv_
 {
     const rv_compiled_network *model = engine->model;
     const size_t n = rv_row_padded(&p->rows, row);
-    float *sum[RV_MAX_LEAVES];
-    float *all = p->joined ? p->joined + rv_row_begin(&p->rows, row) : NULL;
-    if (!all && rv_gradient_leaves(engine, worker, c, p, row, sum))
+    float *sum[RV_MAX_LEAVES], *all = NULL;
+    if (p->joined)
+        all = p->joined + rv_row_begin(&p->rows, row);
+    else if (!p->slots)
+        all = row_total(engine, worker, c, row);
+    else if (slot_sums(engine, p, row, sum))
         all = rv_gradient_join(engine, sum, model->num_leaves, n);
     if (!all || is_zero(all, n)) /* what came from other ranks does not tell a sum of nothing from 0: nobody does */
         return false;

@@ -157,11 +157,13 @@ RV_INLINE size_t rv_bits_to_ids(const uint64_t *words, size_t begin, size_t end,
     size_t num = 0;
 #if defined(__AVX512F__) /* how many there are in a word is hard to predict: no branch depends on it */
     const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    for (size_t j = begin; j < end; j += 16) {
-        const __mmask16 bits = (__mmask16)(words[j / 64] >> j % 64);
-        const __m512i id = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)j));
-        _mm512_storeu_si512(ids + num, _mm512_maskz_compress_epi32(bits, id));
-        num += (size_t)__builtin_popcount(bits);
+    for (size_t word = begin; word < end; word += 64) {
+        uint64_t bits = words[word / 64];
+        for (size_t j = word; bits; bits >>= 16, j += 16) {
+            const __m512i id = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)j));
+            _mm512_storeu_si512(ids + num, _mm512_maskz_compress_epi32((__mmask16)bits, id));
+            num += (size_t)__builtin_popcount((uint32_t)bits & 0xffff);
+        }
     }
 #else
     for (size_t w = begin / 64; w < (end + 63) / 64; w++)

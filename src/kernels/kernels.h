@@ -17,12 +17,19 @@ typedef struct rv_adam_step {
     float scale_m, scale_v; /* 1 / (1 - beta1^n), 1 / (1 - beta2^n) */
 } rv_adam_step;
 
+#define RV_MAX_LEAVES 8 /* of the gradient's sum: threads x ranks that share a batch without waiting */
+
 typedef struct rv_kernels {
     const char *name;
 
     /* acc[j] = acc[j] * decay[j] + rows[ids[0]][j] + rows[ids[1]][j] + ...; decay NULL = 1 */
     void (*add_rows)(float *acc, const float *decay, const float *rows, size_t stride, const uint32_t *ids,
                      size_t num, size_t begin, size_t end);
+
+    /* out (n) = the sums of num_leaves (1, 2, 4, ... RV_MAX_LEAVES) lists of rows, joined in a binary tree: list l is
+     * ids[first[l]] .. ids[first[l + 1] - 1] */
+    void (*add_leaves)(float *out, const float *rows, size_t stride, const uint32_t *first, const uint32_t *ids,
+                       size_t num_leaves, size_t n);
 
     /* out[k] += sum over j of rows[ids[k]][j] * x[j], in blocks of 256 targets of 16 lanes, blocks in order; out has
      * room for num rounded up to 4 */

@@ -5,6 +5,8 @@
 
 /* registers that hold sums at once: as many as leave a few free */
 #define WIDE (RV_WIDTH == 16 ? 16 : 8)
+#define LEAF_WIDE 8   /* the same for a sum over leaves, of which some wait */
+#define LEAF_LEVELS 3 /* log2(RV_MAX_LEAVES) */
 
 /* Cuts [begin, end) into pieces whose number of registers is a constant for `call`, so that sums stay in registers. */
 #define FOR_BLOCKS(begin, end, call)                                                                                   \
@@ -50,6 +52,46 @@ static void add_rows(float *acc, const float *decay, const float *rows, size_t s
         FOR_BLOCKS(begin, end, KEPT);
 #undef DECAYED
 #undef KEPT
+}
+
+/* When leaf l ends, it ends as many left halves as l has trailing ones: those that wait join it, the smaller first. */
+RV_INLINE void add_leaves_block(rv_vec *out, const float *rows, size_t stride, const uint32_t *first,
+                                const uint32_t *ids, size_t num_leaves, int count)
+{
+    rv_vec waiting[LEAF_LEVELS + 1][LEAF_WIDE], sum[LEAF_WIDE] = {0};
+    for (size_t leaf = 0; leaf < num_leaves; leaf++) {
+        size_t level = 0;
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++)
+            sum[i] = (rv_vec){0};
+        for (size_t k = first[leaf]; k < first[leaf + 1]; k++) {
+            const rv_vec *row = rv_cat(rows + ids[k] * stride);
+#pragma GCC unroll 8
+            for (int i = 0; i < count; i++)
+                sum[i] += row[i];
+        }
+        for (; leaf >> level & 1; level++) {
+#pragma GCC unroll 8
+            for (int i = 0; i < count; i++)
+                sum[i] = waiting[level][i] + sum[i];
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++)
+            waiting[level][i] = sum[i];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < count; i++)
+        out[i] = sum[i];
+}
+
+static void add_leaves(float *out, const float *rows, size_t stride, const uint32_t *first, const uint32_t *ids,
+                       size_t num_leaves, size_t n)
+{
+    size_t j = 0;
+    for (; j + LEAF_WIDE * RV_WIDTH <= n; j += LEAF_WIDE * RV_WIDTH)
+        add_leaves_block(rv_at(out + j), rows + j, stride, first, ids, num_leaves, LEAF_WIDE);
+    for (; j < n; j += RV_WIDTH)
+        add_leaves_block(rv_at(out + j), rows + j, stride, first, ids, num_leaves, 1);
 }
 
 /* up to 256 targets of four rows at once: four chains of additions hide each other's latency */
@@ -186,6 +228,7 @@ void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alp
 extern const rv_kernels RV_ISA_NAME(rv_kernels);
 const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .add_rows = add_rows,
+    .add_leaves = add_leaves,
     .dot_rows = dot_rows,
     .weigh_rows = weigh_rows,
     .scatter_rows = scatter_rows,

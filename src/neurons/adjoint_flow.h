@@ -24,9 +24,8 @@ RV_INLINE rv_vec rv_flow_lambda_i(const rv_adjoint_step *s, size_t g, size_t j, 
     return after;
 }
 
-RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
+RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, size_t num_groups)
 {
-    const size_t num_groups = s->num_groups;
     for (size_t j = 0; j < s->n_pad; j += RV_WIDTH) {
         const rv_vec v = *rv_cat(s->lambda_v + j), alpha = *rv_cat(s->alpha + (j & s->mask));
         rv_vec after = v * alpha;
@@ -41,6 +40,14 @@ RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
                 *rv_at(s->difference[g] + j) = after - lambda_i;
         }
     }
+}
+
+RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
+{
+    if (s->num_groups == 1)
+        rv_adjoint_flow_groups(s, driven, 1); /* pointers stay in registers */
+    else
+        rv_adjoint_flow_groups(s, driven, s->num_groups);
 }
 
 /* A neuron that spiked: its LambdaV becomes v, but for regularisation. */

@@ -52,13 +52,9 @@ static void step_weighted(float *state, const rv_output_shape *shape, const rv_r
         state[j] += s->weight * s->v[j];
 }
 
-static void drive_exp_weight(float *drive, const float *base, const float *state, const rv_output_shape *shape,
-                             uint32_t t)
+static double exp_drive_weight(uint32_t t, uint32_t num_steps)
 {
-    (void)state;
-    const float weight = (float)rv_exp(-((double)t + 1) / (double)shape->num_steps);
-    for (size_t j = 0; j < shape->n_pad; j++)
-        drive[j] = base[j] * weight;
+    return rv_exp(-((double)t + 1) / (double)num_steps);
 }
 
 static const rv_readout_model avg_var_exp_weight = {
@@ -69,7 +65,7 @@ static const rv_readout_model avg_var_exp_weight = {
     .num_variables = 1,
     .weight = exp_weight,
     .step = step_weighted,
-    .drive = drive_exp_weight,
+    .drive_weight = exp_drive_weight,
 };
 
 /* state: the maximum, and the step of its first occurrence */
