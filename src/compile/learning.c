@@ -12,7 +12,7 @@ enum { WEIGHTS, DELAYS, BIASES, NUM_COMMON };
 
 #define ROWS_MAX_BYTES (32U << 20) /* histories of a batch that still stream well from the last-level cache */
 #define EXAMPLES_MAX_BYTES (64U << 20) /* of an example, for every thread */
-#define CACHED_SLOTS_BYTES (256U << 10)
+#define CACHED_SLOTS_BYTES (128U << 10)
 
 static int add_optimiser(rv_compiled_network *model, const char *name, const rv_optimiser *optimiser)
 {

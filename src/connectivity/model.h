@@ -65,7 +65,10 @@ typedef struct rv_ring {
 
 static inline float *rv_ring_row(const rv_ring *ring, size_t t)
 {
-    return ring->base + t % ring->num_rows * ring->stride;
+    const size_t row = t < ring->num_rows    ? t
+                       : ring->num_rows == 2 ? t % 2
+                                             : t % ring->num_rows; /* divisions are slow */
+    return ring->base + row * ring->stride;
 }
 
 /* All of them walk `num` spiking sources `ids`. Sums run in the order of ids. */

@@ -132,8 +132,8 @@ typedef struct rv_lanes {
     rv_vec part[RV_LANES / RV_WIDTH];
 } rv_lanes;
 
-/* its total in a fixed tree: lane k + lane k + 8, then + 4, + 2, + 1 */
-RV_INLINE float rv_sum_lanes(const rv_lanes *sum)
+/* lane k + lane k + 8, then + 4: 4 lanes are left */
+RV_INLINE rv_quarter rv_fold_lanes(const rv_lanes *sum)
 {
 #if RV_WIDTH == 16
     const rv_half *h = (const rv_half *)&sum->part[0];
@@ -147,7 +147,24 @@ RV_INLINE float rv_sum_lanes(const rv_lanes *sum)
 #else
     const rv_vec x = (sum->part[0] + sum->part[2]) + (sum->part[1] + sum->part[3]);
 #endif
+    return x;
+}
+
+/* its total in a fixed tree: lane k + lane k + 8, then + 4, + 2, + 1 */
+RV_INLINE float rv_sum_lanes(const rv_lanes *sum)
+{
+    const rv_quarter x = rv_fold_lanes(sum);
     return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+/* those of four sums */
+RV_INLINE rv_quarter rv_sum_four(const rv_lanes sum[4])
+{
+    const rv_quarter a = rv_fold_lanes(&sum[0]), b = rv_fold_lanes(&sum[1]);
+    const rv_quarter c = rv_fold_lanes(&sum[2]), d = rv_fold_lanes(&sum[3]);
+    const rv_quarter ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const rv_quarter cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
 /* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. ids has room

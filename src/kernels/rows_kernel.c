@@ -106,9 +106,8 @@ RV_INLINE void dot_four(float *out, const float *const row[4], const float *x, s
                 sum[r].part[i] += rv_cat(row[r] + j)[i] * rv_cat(x + j)[i];
         }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; r++)
-        out[r] += rv_sum_lanes(&sum[r]);
+    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+    *(four *)out += rv_sum_four(sum);
 }
 
 static void dot_rows(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
