@@ -25,7 +25,7 @@ run_tests = $(PYTHON) scripts/run_tests.py $(if $(TESTS),--match '$(TESTS)') $(i
 	$(if $(filter 1,$(V)),--verbose)
 c_files = $(shell find include src tests bench examples -name '*.[ch]' 2>/dev/null | sort)
 
-.PHONY: all setup run test kill-test golden bench install install-local debug asan tsan valgrind clean format \
+.PHONY: all setup run test kill-test golden bench install install-local debug asan tsan valgrind aarch64 clean format \
 	format-check tidy doc help
 
 all: setup                  ## build everything into build/, the program is build/ranvier
@@ -79,6 +79,10 @@ valgrind: SUITE = c
 valgrind: all               ## run the C tests under valgrind, which knows no AVX-512
 	@RV_ISA=v3 $(run_tests) --slow 20 --wrapper \
 	'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' $(B)
+
+aarch64: all                ## train small networks on aarch64 under qemu-user: the same bits must come out
+	@scripts/setup.sh aarch64
+	@scripts/aarch64.sh build-aarch64 $(B)/tests/bits
 
 clean:                      ## remove what was built
 	@rm -rf build build-*

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh           what building and testing needs, and Open MPI where it can be had
 #   scripts/setup.sh clang     and clang, for `make tsan` and the second compiler of .ci/run
+#   scripts/setup.sh aarch64   and what `make aarch64` needs
 #   scripts/setup.sh dev       and all that the other targets use
 set -eu
 
@@ -13,9 +14,10 @@ optional=(libopenmpi-dev openmpi-bin)
 case ${1-} in
 '') ;;
 clang) packages+=(clang libclang-rt-dev) ;;
+aarch64) packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user) ;;
 dev) packages+=(clang libclang-rt-dev clang-format clang-tidy valgrind doxygen) ;;
 *)
-    echo "setup: unknown group '$1', expected clang or dev" >&2
+    echo "setup: unknown group '$1', expected clang, aarch64 or dev" >&2
     exit 2
     ;;
 esac

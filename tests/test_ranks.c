@@ -5,58 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "support/mesh.h"
 #include "support/training_task.h"
-
-#define MAX_RANKS 4
-
-/* A socket to every other rank. */
-typedef struct mesh {
-    int socket[MAX_RANKS][MAX_RANKS]; /* [mine][other's] */
-    int rank, size;
-} mesh;
-
-static int send_all(void *user, int to, const void *data, size_t bytes)
-{
-    const mesh *m = user;
-    for (const char *at = data; bytes;) {
-        const ssize_t n = write(m->socket[m->rank][to], at, bytes);
-        if (n <= 0)
-            return RV_ERR_STATE;
-        at += n;
-        bytes -= (size_t)n;
-    }
-    return 0;
-}
-
-static int receive_all(void *user, int from, void *data, size_t bytes)
-{
-    const mesh *m = user;
-    for (char *at = data; bytes;) {
-        const ssize_t n = read(m->socket[m->rank][from], at, bytes);
-        if (n <= 0)
-            return RV_ERR_STATE;
-        at += n;
-        bytes -= (size_t)n;
-    }
-    return 0;
-}
-
-static int broadcast_all(void *user, void *data, size_t bytes)
-{
-    const mesh *m = user;
-    int error = 0;
-    if (m->rank > 0)
-        return receive_all(user, 0, data, bytes);
-    for (int to = 1; !error && to < m->size; to++)
-        error = send_all(user, to, data, bytes);
-    return error;
-}
 
 /* What must not depend on ranks; and what a rank said where it failed. */
 typedef struct outcome {
@@ -129,23 +82,31 @@ static int predict(outcome *out, const training_task *task, rv_compiled_network 
     return code;
 }
 
-static void run(outcome *out, const training_task_desc *desc, const rv_communicator *communicator, const trouble *bad)
+/* A network to train, and what goes wrong. */
+typedef struct trial {
+    const training_task_desc *desc;
+    const trouble *bad;
+} trial;
+
+static void run(void *result, const rv_communicator *communicator, const void *arg)
 {
-    const bool here = bad->rank > 0 && bad->rank == communicator->rank;
-    training_task_desc mine = *desc;
+    const trial *t = arg;
+    const bool here = t->bad->rank > 0 && t->bad->rank == communicator->rank;
+    training_task_desc mine = *t->desc;
+    outcome *out = result;
     training_task task;
     rv_compiled_network *model = NULL;
     float *weights = NULL;
     size_t size;
     *out = (outcome){0};
-    mine.seed += here && bad->seed;
+    mine.seed += here && t->bad->seed;
     int code = training_task_create(&task, &mine);
     if (code >= 0)
         code = rv_context_set_communicator(task.context, communicator);
     if (code >= 0)
         code = training_task_compile(&model, &task, 8);
     if (code >= 0)
-        code = train(out, &task, model, here && bad->hook);
+        code = train(out, &task, model, here && t->bad->hook);
     if (code >= 0)
         code = training_task_get(&weights, &size, &task, model, "g");
     if (code >= 0)
@@ -160,52 +121,19 @@ static void run(outcome *out, const training_task_desc *desc, const rv_communica
     training_task_free(&task);
 }
 
-/* Runs on `size` ranks, processes of their own; outcome of each. */
+/* Runs on `size` ranks; outcome of each. */
 static void run_ranks(outcome *outcomes, const training_task_desc *desc, int size, const trouble *bad)
 {
-    mesh m = {.size = size};
-    int result[MAX_RANKS][2];
-    for (int a = 0; a < size; a++) {
-        assert_int_equal(pipe(result[a]), 0);
-        for (int b = a + 1; b < size; b++) {
-            int pair[2];
-            assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-            m.socket[a][b] = pair[0];
-            m.socket[b][a] = pair[1];
-        }
-    }
-    for (m.rank = 0; m.rank < size; m.rank++) {
-        const pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0) {
-            outcome out;
-            const rv_communicator communicator = {
-                "sockets", m.rank, size, &m, send_all, receive_all, broadcast_all};
-            run(&out, desc, &communicator, bad);
-            const bool told = write(result[m.rank][1], &out, sizeof out) == (ssize_t)sizeof out;
-            _exit(!told);
-        }
-    }
-    for (int a = 0; a < size; a++) {
-        int status;
-        assert_int_equal(read(result[a][0], &outcomes[a], sizeof *outcomes), sizeof *outcomes);
-        assert_true(wait(&status) > 0);
-        assert_int_equal(status, 0);
-        close(result[a][0]);
-        close(result[a][1]);
-        for (int b = 0; b < size; b++)
-            if (a != b)
-                close(m.socket[a][b]);
-    }
+    mesh_run(outcomes, sizeof *outcomes, size, run, &(trial){desc, bad});
 }
 
 static void compare(const training_task_desc *desc)
 {
-    outcome outcomes[MAX_RANKS], one;
+    outcome outcomes[MESH_MAX_RANKS], one;
     run_ranks(&one, desc, 1, &none);
     assert_string_equal(one.message, "");
     assert_true(one.weights && one.losses && one.records && one.predictions);
-    for (int size = 2; size <= MAX_RANKS; size++) {
+    for (int size = 2; size <= MESH_MAX_RANKS; size++) {
         run_ranks(outcomes, desc, size, &none);
         assert_int_equal(outcomes[0].records, one.records);
         for (int rank = 0; rank < size; rank++) {
@@ -275,7 +203,7 @@ static void ranks_change_no_bit_where_deep_r_rewires(void **state)
 
 static void a_rank_that_fails_ends_all_with_its_message(void **state)
 {
-    outcome outcomes[MAX_RANKS];
+    outcome outcomes[MESH_MAX_RANKS];
     (void)state;
     run_ranks(outcomes, &plain, 3, &(trouble){.rank = 2, .hook = true});
     for (int rank = 0; rank < 3; rank++) {
@@ -286,7 +214,7 @@ static void a_rank_that_fails_ends_all_with_its_message(void **state)
 
 static void ranks_that_were_given_different_things_do_not_begin(void **state)
 {
-    outcome outcomes[MAX_RANKS];
+    outcome outcomes[MESH_MAX_RANKS];
     (void)state;
     run_ranks(outcomes, &plain, 2, &(trouble){.rank = 1, .seed = true});
     for (int rank = 0; rank < 2; rank++) {

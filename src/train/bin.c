@@ -31,6 +31,8 @@ void rv_binner_clear(rv_binner *binner)
     rv_free(binner->steps);
     rv_free(binner->by_step);
     rv_free(binner->moved);
+    rv_free(binner->user_times);
+    rv_free(binner->user_ids);
     *binner = (rv_binner){0};
 }
 
@@ -102,7 +104,7 @@ static uint32_t sort_step(rv_binner *b, const rv_kernels *kernels, uint32_t *out
     return sort_and_move(b, out, all, num + b->num_moved);
 }
 
-static int make_room(rv_binner *b, size_t num)
+int rv_binner_reserve(rv_binner *b, size_t num)
 {
     int error = RV_OK;
     if (num <= b->capacity)
@@ -161,7 +163,7 @@ static void sort_by_step(rv_binner *b, const uint16_t *ids16, const uint32_t *id
 static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const uint32_t *ids32, size_t num)
 {
     const rv_kernels *kernels = rv_kernels_for(b->context->isa);
-    const int error = make_room(b, num);
+    const int error = rv_binner_reserve(b, num);
     if (error)
         return error;
     kernels->steps_of(b->steps, times, num, b->dt, b->num_steps);
@@ -231,9 +233,13 @@ int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t
     const uint32_t *ids32;
     size_t num;
     rv_spikes_view(spikes, example, &from_times, &ids16, &ids32, &num);
-    float *times = rv_alloc(binner->context, capacity, sizeof *times, "transformed spikes");
-    int32_t *ids = rv_alloc(binner->context, capacity, sizeof *ids, "transformed spikes");
-    int error = times && ids ? RV_OK : RV_ERR_MEMORY;
+    int error = rv_grow(binner->context, &binner->user_times, &binner->max_user_times, capacity,
+                        sizeof *binner->user_times, "transformed spikes");
+    if (!error)
+        error = rv_grow(binner->context, &binner->user_ids, &binner->max_user_ids, capacity, sizeof *binner->user_ids,
+                        "transformed spikes");
+    float *times = binner->user_times;
+    int32_t *ids = binner->user_ids;
     if (!error) {
         for (size_t i = 0; i < num; i++) {
             times[i] = from_times[i];
@@ -248,9 +254,5 @@ int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t
         else
             error = check_transformed(binner, rv_population_size(population), example, times, ids, num);
     }
-    if (!error)
-        error = bin(binner, times, NULL, (const uint32_t *)ids, num);
-    rv_free(times);
-    rv_free(ids);
-    return error;
+    return error ? error : bin(binner, times, NULL, (const uint32_t *)ids, num);
 }

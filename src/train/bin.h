@@ -23,10 +23,17 @@ typedef struct rv_binner {
     uint32_t num_moved;
     uint64_t *words; /* (num_words) a bit for each neuron */
     size_t num_words;
+
+    /* an example for the user's transform */
+    float *user_times; /* ms */
+    int32_t *user_ids;
+    size_t max_user_times, max_user_ids; /* spikes that there is room for */
 } rv_binner;
 
 int rv_binner_create(rv_binner *binner, rv_context *context, size_t num_neurons, uint32_t num_steps, double dt);
 void rv_binner_clear(rv_binner *binner);
+/* Room for examples of num spikes; larger ones make it grow when they come. */
+int rv_binner_reserve(rv_binner *binner, size_t num);
 int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example);
 /* How many spikes of an example come too late. */
 size_t rv_binner_count_late(const rv_binner *binner, const rv_spikes *spikes, size_t example);

@@ -91,17 +91,26 @@ static void warn_of_late_spikes(const rv_feed *feed, const rv_feed_input *input)
                input->population->name, late, total, end);
 }
 
+/* A binner for each worker, with room for any example where the data are known: workers that come late to a batch
+ * allocate nothing in it. */
 static int make_binners(rv_feed *feed)
 {
     rv_context *context = feed->model->context;
-    size_t largest = 0;
-    for (int i = 0; i < feed->num_inputs; i++)
-        if (!feed->inputs[i].example_size && feed->inputs[i].population->size > largest)
-            largest = feed->inputs[i].population->size;
+    size_t num_neurons = 0, num_spikes = 0;
+    for (int i = 0; i < feed->num_inputs; i++) {
+        const rv_feed_input *input = &feed->inputs[i];
+        if (!input->example_size && input->population->size > num_neurons)
+            num_neurons = input->population->size;
+        if (input->spikes && rv_spikes_max_count(input->spikes) > num_spikes)
+            num_spikes = rv_spikes_max_count(input->spikes);
+    }
     feed->binners = rv_alloc(context, (size_t)context->num_threads, sizeof *feed->binners, "binning");
     int error = feed->binners ? RV_OK : RV_ERR_MEMORY;
-    for (int i = 0; !error && i < context->num_threads; i++)
-        error = rv_binner_create(&feed->binners[i], context, largest, feed->model->num_steps, feed->model->dt);
+    for (int i = 0; !error && i < context->num_threads; i++) {
+        error = rv_binner_create(&feed->binners[i], context, num_neurons, feed->model->num_steps, feed->model->dt);
+        if (!error && num_spikes)
+            error = rv_binner_reserve(&feed->binners[i], num_spikes);
+    }
     return error;
 }
 
