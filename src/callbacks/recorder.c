@@ -130,18 +130,29 @@ static int use(rv_recorder *r, size_t bytes)
     return RV_OK;
 }
 
+/* Size of the next chunk for entries of num words: whole ones, and no more than are to come where that is known. */
+static size_t chunk_words(const rv_recorder *r, size_t num)
+{
+    if (r->yield.num_dims == 0 || r->yield.num_entries == SIZE_MAX || num == 0)
+        return num > CHUNK_WORDS / 4 ? num : CHUNK_WORDS;
+    const size_t fit = num < CHUNK_WORDS ? CHUNK_WORDS / num : 1;
+    const size_t left = r->yield.num_entries > r->given ? r->yield.num_entries - r->given : 1;
+    return num * (fit < left ? fit : left);
+}
+
 /* Words of the chunk at hand; what does not fit into it starts another. */
 static uint64_t *take_words(rv_recorder *r, size_t num)
 {
     recorder_chunk *chunk = r->chunks;
     if (!chunk || chunk->size - chunk->used < num) {
-        const size_t size = num > CHUNK_WORDS / 4 ? num : CHUNK_WORDS;
+        const size_t size = chunk_words(r, num);
         chunk = rv_realloc(r->context, NULL, sizeof *chunk + size * sizeof(uint64_t), 1, "what was recorded");
         if (!chunk)
             return NULL;
         *chunk = (recorder_chunk){.next = r->chunks, .size = size};
         r->chunks = chunk;
     }
+    r->given++;
     chunk->used += num;
     return chunk->data + chunk->used - num;
 }

@@ -20,6 +20,7 @@ typedef struct rv_recorder {
 
     /* in memory */
     size_t budget, used;           /* bytes */
+    size_t given;                  /* entries that have room */
     struct recorder_chunk *chunks; /* of numbers, the last one first */
     pthread_mutex_t lock;          /* of the chunks */
     rv_entry *items;               /* (entries.num of capacity) pointing into the chunks */
