@@ -456,6 +456,48 @@ compiler:"""
 
 
 @case
+def regression_targets_come_from_numpy_arrays(folder):
+    """Two outputs learn what they are to be of 30 examples, at the end or in every step."""
+    import numpy as np
+    rng = np.random.default_rng(1)
+    x = rng.random((30, 4)).astype(np.float32)
+    np.save(os.path.join(folder, "x.npy"), x)
+    np.save(os.path.join(folder, "y.npy"), x[:, :2] * 0.5)
+    np.save(os.path.join(folder, "y_t.npy"), np.repeat(x[:, None, :2] * 0.2, 40, axis=1))
+    text = """\
+seed: 1
+data:
+  encoder: {type: time, min_time: 1, max_time: 20}
+  train: {type: npy, values: x.npy, targets: y.npy}
+network:
+  layers:
+    - {name: input, shape: 4, neuron: spike_input}
+    - name: hidden
+      shape: 30
+      neuron: leaky_integrate_fire
+      connectivity: {type: dense, weight: {normal: {mean: 3, sd: 3}}}
+      synapse: {type: exponential, tau: 5}
+    - name: output
+      shape: 2
+      neuron: {type: leaky_integrate, readout: var}
+      connectivity: {type: dense, weight: {normal: {mean: 0, sd: 0.3}}}
+      synapse: {type: exponential, tau: 5}
+outputs: {output: {loss: mean_square_error, metrics: [mean_square_error]}}
+compiler: {type: eventprop, example_timesteps: 40, batch_size: 5, optimiser: {type: adam, alpha: 0.01}}
+training: {num_epochs: 15}
+"""
+    for targets in "y.npy", "y_t.npy":
+        out = os.path.join(folder, targets + "-run")
+        result = run("train", write(folder, text.replace("y.npy", targets)), "-q", "-o", out)
+        check_status(result, 0)
+        losses = [float(row["loss"]) for row in csv.DictReader(open(os.path.join(out, "history.csv")))]
+        check(losses[-1] < 0.5 * losses[0], targets, losses)
+    wrong = run("train", write(folder, text.replace("targets: y.npy", "targets: x.npy")), "-q")
+    check_status(wrong, 1)
+    check("there are targets for 4 neurons, but population 'output' has 2" in wrong.stderr, wrong.stderr)
+
+
+@case
 def learnt_delays_belong_to_a_run(folder):
     """Nothing but delays learns: without them, evaluating the run would find every answer wrong."""
     out = os.path.join(folder, "run")

@@ -322,6 +322,39 @@ static void npy_files_are_data_sets(void **state)
     failed(rv_read_npy(&d, context, test_path("none.npy"), NULL), &d, RV_ERR_FILE, "none.npy: cannot open");
 }
 
+static void fails_to_add_targets(rv_dataset *d, const char *path, int code, const char *message)
+{
+    assert_int_equal(rv_read_npy_targets(d, context, path), code);
+    if (!strstr(rv_last_error(context), message))
+        fail_msg("'%s' is not in '%s'", message, rv_last_error(context));
+}
+
+static void npy_files_may_be_targets(void **state)
+{
+    rv_dataset d;
+    (void)state;
+    succeeded(rv_read_npy(&d, context, write_array("v.npy", RV_FLOAT32, 2, 2, 1, (float[]){1, 2}), NULL));
+    fails_to_add_targets(&d, write_array("t.npy", RV_FLOAT64, 2, 3, 1, (double[]){1, 2, 3}), RV_ERR_SHAPE,
+                         "t.npy: targets must be (examples, n) or (examples, steps, n) of 2 examples, got 2 dimension(s) "
+                         "and 3");
+    fails_to_add_targets(&d, write_array("t.npy", RV_FLOAT64, 1, 2, 0, (double[]){1, 2}), RV_ERR_SHAPE, "got 1 dim");
+    fails_to_add_targets(&d, write_array("t.npy", RV_FLOAT64, 2, 2, 1, (double[]){1, NAN}), RV_ERR_NAN,
+                         "t.npy: element 1 must be finite, got nan");
+    assert_true(d.targets == NULL && d.num_targets == 0);
+    succeeded(rv_read_npy_targets(&d, context, write_array("t.npy", RV_INT8, 2, 2, 3, (int8_t[]){1, 2, 3, 4, 5, -6})));
+    assert_true(d.num_targets == 3 && d.num_target_steps == 1);
+    assert_memory_equal(d.targets, ((float[]){1, 2, 3, 4, 5, -6}), 24);
+    fails_to_add_targets(&d, test_path("t.npy"), RV_ERR_STATE, "has targets already");
+    rv_dataset_clear(&d);
+
+    succeeded(rv_read_npy(&d, context, write_array("v.npy", RV_FLOAT32, 2, 1, 1, (float[]){1}), NULL));
+    const rv_ndarray steps = {RV_FLOAT32, 3, {1, 4, 2}, 8, (float[]){1, 2, 3, 4, 5, 6, 7, 8}};
+    succeeded(rv_npy_write(context, test_path("s.npy"), &steps));
+    succeeded(rv_read_npy_targets(&d, context, test_path("s.npy")));
+    assert_true(d.num_targets == 2 && d.num_target_steps == 4 && d.targets[7] == 8);
+    rv_dataset_clear(&d);
+}
+
 /* ---- N-MNIST ---- */
 
 #define EVENT(x, y, p, t)                                                                                             \
@@ -528,6 +561,7 @@ int main(void)
         cmocka_unit_test(bad_csv_files_are_errors_with_line_and_column),
         cmocka_unit_test(a_wide_first_line_does_not_claim_memory_for_every_line),
         cmocka_unit_test(npy_files_are_data_sets),
+        cmocka_unit_test(npy_files_may_be_targets),
         cmocka_unit_test(nmnist_events_become_spikes_in_ms),
         cmocka_unit_test(polarities_are_kept_merged_or_picked),
         cmocka_unit_test(a_histogram_spikes_where_there_are_enough_events),

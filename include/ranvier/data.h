@@ -168,6 +168,10 @@ RV_API int rv_read_csv(rv_dataset *out, rv_context *context, const char *path, i
  * "file.npz:name" names a member of an archive. */
 RV_API int rv_read_npy(rv_dataset *out, rv_context *context, const char *values, const char *labels);
 
+/* A NumPy array of targets of any real type for the examples of a data set: (examples, n), or (examples, steps, n) for
+ * every timestep. Errors: RV_ERR_SHAPE, RV_ERR_NAN; RV_ERR_STATE if it has targets already. */
+RV_API int rv_read_npy_targets(rv_dataset *dataset, rv_context *context, const char *targets);
+
 /* HDF5 as the Spiking Heidelberg Digits: spikes/times and spikes/units (variable length) and, if present, labels.
  * RV_ERR_SPIKE for a negative time or a unit beyond num_units; RV_ERR_UNSUPPORTED in a build without HDF5. */
 typedef struct rv_shd {

@@ -38,11 +38,14 @@ static const key npy_keys[] = {
     {"values", KEY_FILE, FIELD(npy.values), .required = true,
      .help = "NumPy array of values (examples, ...); file.npz:name for a member of an archive"},
     {"labels", KEY_FILE, FIELD(npy.labels), .help = "NumPy array of labels (examples)"},
+    {"targets", KEY_FILE, FIELD(npy.targets),
+     .help = "NumPy array of targets of a regression: (examples, n), or (examples, steps, n) for every step"},
 };
 
 static int load_npy(rv_dataset *out, rv_context *context, const reader_options *o)
 {
-    return rv_read_npy(out, context, o->npy.values, o->npy.labels);
+    const int rc = rv_read_npy(out, context, o->npy.values, o->npy.labels);
+    return rc < 0 || !o->npy.targets ? rc : rv_read_npy_targets(out, context, o->npy.targets);
 }
 
 static const key shd_keys[] = {

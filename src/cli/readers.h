@@ -13,7 +13,7 @@ typedef union reader_options {
         int label_column;
     } csv;
     struct {
-        const char *values, *labels;
+        const char *values, *labels, *targets;
     } npy;
     struct {
         const char *file;
