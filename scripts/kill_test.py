@@ -4,7 +4,7 @@
     kill_test.py [--kills N] [--seed N] [--keep FOLDER] RANVIER
 
 A short run with checkpoints within its epochs, shuffling, a validation, a learning rate that falls by batch, monitors,
-recorders and logs is trained once without interruption. Then it is trained again and killed N times, at moments that
+recorders, streams and logs is trained once without interruption. Then it is trained again and killed N times, at moments that
 are spread over start, batches, checkpoints and validation; each time 'ranvier train --resume' must load and go on. At
 the end weights, state, history and recorded data must be the same bytes. Exits 1 and says what differs if they are not.
 """
@@ -53,7 +53,10 @@ callbacks:
   - {type: LearningRateSchedule, decay: cosine, warm_up: 20, per_batch: true}
   - {type: CSVLogger, file: log.csv}
   - {type: SpikeRecorder, population: hidden, key: spikes, examples: "0:20:3", neurons: "0:10"}
+  - {type: VarRecorder, population: output, var: v, key: streamed, timesteps: "::9", stream: npy}
+  - {type: SpikeRecorder, population: hidden, key: streamed-spikes, neurons: "::7", stream: npy}
 validation_callbacks:
+  - {type: VarRecorder, population: output, genn_var: VAvg, key: streamed, timesteps: -1, stream: npy}
   - {type: SilentNeurons, population: hidden}
   - {type: SpikeRecorder, population: hidden, key: counts, examples: "560:600", record_counts: true}
 """
