@@ -13,7 +13,16 @@
 #include "compile/plan.h"
 #include "support/training_task.h"
 
-enum { STEPS = 34000, INPUTS = 6, HIDDEN = 120, OUTPUTS = 120, EXAMPLES = 3, MAX_CONNECTIONS = 6, LONGEST = 1500, FEW_SYNAPSES = 12 };
+enum {
+    STEPS = 34000,
+    INPUTS = 6,
+    HIDDEN = 120,
+    OUTPUTS = 120,
+    EXAMPLES = 3,
+    MAX_CONNECTIONS = 6,
+    LONGEST = 1500,
+    FEW_SYNAPSES = 12
+};
 
 #define TOLERANCE 1e-5
 
@@ -47,10 +56,11 @@ static rv_population *add(task *t, size_t n, rv_neuron neuron)
 
 static void connect(task *t, rv_population *source, rv_population *target, rv_connectivity connectivity, size_t max)
 {
-    ok(t, rv_connection_add(&t->connections[t->num_connections++], t->network, source, target,
-                            &(rv_connection_desc){.connectivity = connectivity,
-                                                  .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)}),
-                                                  .max_delay_steps = max}));
+    ok(t,
+       rv_connection_add(&t->connections[t->num_connections++], t->network, source, target,
+                         &(rv_connection_desc){.connectivity = connectivity,
+                                               .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)}),
+                                               .max_delay_steps = max}));
 }
 
 static rv_neuron lif(void)
@@ -84,9 +94,10 @@ static void make(task *t, const desc *d)
         post[k] = (7 * k + 23) % HIDDEN;
     }
     *t = (task){0};
-    assert_int_equal(rv_context_create(&t->context, &(rv_context_desc){
-                                                        .seed = 3, .seed_given = true, .num_threads = d->num_threads}),
-                     0);
+    assert_int_equal(
+        rv_context_create(&t->context,
+                          &(rv_context_desc){.seed = 3, .seed_given = true, .num_threads = d->num_threads}),
+        0);
     ok(t, rv_network_create(&t->network, t->context, RV_EVENTPROP_DEFAULTS));
     t->in = add(t, INPUTS, rv_poisson_input(RV_ON, (rv_input_frames){.input_frames = 1}));
     rv_population *const a = add(t, HIDDEN, lif()), *const b = add(t, HIDDEN, lif());
@@ -143,7 +154,8 @@ static void train(task *t, size_t num_epochs)
 {
     rv_result *result = NULL;
     ok(t, rv_train(&result, t->model,
-                   &(rv_train_desc){.data = data_of(t), .num_epochs = num_epochs, .shuffle = RV_OFF, .no_callbacks = true}));
+                   &(rv_train_desc){
+                       .data = data_of(t), .num_epochs = num_epochs, .shuffle = RV_OFF, .no_callbacks = true}));
     rv_result_free(result);
 }
 
@@ -243,12 +255,16 @@ static void gradients_cannot_be_recorded_where_adjoints_are_not_kept(void **stat
     make(&t, &(desc){.learn = true, .num_threads = 1, .max_delay_steps = STEPS});
     const rv_callback recorder = rv_conn_var_recorder(
         (rv_conn_var_recorder_desc){.connection = t.connections[0], .genn_var = "Gradient", .key = "gradient"});
-    snprintf(expected, sizeof expected,
-             "connection 'Conn_Pop0_Pop1': Gradient cannot be recorded step by step, for its delays may be %d timesteps "
-             "long, and the adjoint is not kept for as many", STEPS);
-    assert_int_equal(rv_train_prepare(&run, t.model, &(rv_train_desc){.data = data_of(&t), .num_epochs = 1,
-                                                                      .callbacks = &recorder, .num_callbacks = 1}),
-                     RV_ERR_UNSUPPORTED);
+    snprintf(
+        expected, sizeof expected,
+        "connection 'Conn_Pop0_Pop1': Gradient cannot be recorded step by step, for its delays may be %d timesteps "
+        "long, and the adjoint is not kept for as many",
+        STEPS);
+    assert_int_equal(
+        rv_train_prepare(
+            &run, t.model,
+            &(rv_train_desc){.data = data_of(&t), .num_epochs = 1, .callbacks = &recorder, .num_callbacks = 1}),
+        RV_ERR_UNSUPPORTED);
     assert_string_equal(rv_last_error(t.context), expected);
     clear(&t);
 }
@@ -260,8 +276,8 @@ static size_t memory_of(const desc *d)
     make(&t, d);
     const rv_train_desc train_desc = {.data = data_of(&t), .num_epochs = 1, .no_callbacks = true};
     const rv_evaluate_desc evaluate_desc = {.data = data_of(&t), .no_callbacks = true};
-    ok(&t, d->learn ? rv_train_prepare(&run, t.model, &train_desc)
-                    : rv_evaluate_prepare(&run, t.model, &evaluate_desc));
+    ok(&t,
+       d->learn ? rv_train_prepare(&run, t.model, &train_desc) : rv_evaluate_prepare(&run, t.model, &evaluate_desc));
     const size_t bytes = rv_run_memory_fixed(run) + rv_compiled_network_memory(t.model);
     rv_run_free(run);
     clear(&t);
@@ -270,7 +286,12 @@ static size_t memory_of(const desc *d)
 
 /* ---- one delay for all ---- */
 
-enum { WIDE_STEPS = 12000, DELAY = 5500, FEW = 5, WIDE = 800 };
+enum {
+    WIDE_STEPS = 12000,
+    DELAY = 5500,
+    FEW = 5,
+    WIDE = 800
+};
 
 static float wide_weight(size_t source, size_t target)
 {

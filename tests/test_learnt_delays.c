@@ -12,7 +12,11 @@
 
 #include "support/files.h"
 
-enum { STEPS = 200, EPOCHS = 6, SYNAPSES = 4 };
+enum {
+    STEPS = 200,
+    EPOCHS = 6,
+    SYNAPSES = 4
+};
 
 static const float wrong[SYNAPSES] = {0, 40, 40, 0}; /* timesteps; (input, class) */
 
@@ -51,8 +55,8 @@ static void make_task_within(task *t, rv_value delay, size_t max_delay_steps)
     ok(t, rv_population_add(&t->in, t->network, &(rv_population_desc){.shape = {2}, .neuron = rv_spike_input()}));
     ok(t, rv_population_add(&t->out, t->network,
                             &(rv_population_desc){.shape = {2},
-                                                  .neuron = rv_leaky_integrate((rv_li){
-                                                      .tau_mem = rv_const(10), .readout = rv_max_var()})}));
+                                                  .neuron = rv_leaky_integrate(
+                                                      (rv_li){.tau_mem = rv_const(10), .readout = rv_max_var()})}));
     rv_connection_desc desc = {.name = "between",
                                .connectivity = rv_dense(rv_const(1)),
                                .synapse = rv_exponential((rv_exponential_params){.tau = rv_const(5)}),
@@ -71,13 +75,13 @@ static int try_to_compile(task *t)
 {
     const rv_connection *learn[] = {t->connection};
     return rv_compile_eventprop(&t->model, t->network,
-                               &(rv_eventprop_desc){.example_timesteps = STEPS,
-                                                    .dt = 0.2,
-                                                    .batch_size = 10,
-                                                    .softmax_temperature = 0.05,
-                                                    .delay_learn_conns = learn,
-                                                    .num_delay_learn_conns = 1,
-                                                    .delay_optimiser = rv_adam(1)});
+                                &(rv_eventprop_desc){.example_timesteps = STEPS,
+                                                     .dt = 0.2,
+                                                     .batch_size = 10,
+                                                     .softmax_temperature = 0.05,
+                                                     .delay_learn_conns = learn,
+                                                     .num_delay_learn_conns = 1,
+                                                     .delay_optimiser = rv_adam(1)});
 }
 
 static void compile_learning(task *t)

@@ -1,13 +1,13 @@
-/* Which delays are far: where a ring over the timesteps of a delay, with a number for every target, would be larger than
- * what is on its way. Spikes then go through the connection one by one (engine/flights.c), and, where each synapse has a
- * delay of its own, find those of their source sorted by delay here. */
+/* Which delays are far: where a ring over the timesteps of a delay, with a number for every target, would be larger
+ * than what is on its way. Spikes then go through the connection one by one (engine/flights.c), and, where each synapse
+ * has a delay of its own, find those of their source sorted by delay here. */
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "compile/plan.h"
 
-/* Of a ring that still is good to have: smaller ones are faster, at this size a synaptic event takes as long either way
- * (20 to 25 ns forward, on a core of an AMD EPYC, Zen 4). */
+/* Of a ring that still is good to have: smaller ones are faster, at this size a synaptic event takes as long either
+ * way (20 to 25 ns forward, on a core of an AMD EPYC, Zen 4). */
 #define RING_BYTES (16U << 20)
 
 static int by_delay(const void *a, const void *b)
@@ -17,7 +17,8 @@ static int by_delay(const void *a, const void *b)
 }
 
 /* The synapses of one source; keys, targets and places: scratch. */
-static void sort_source(const rv_plan_connection *c, uint32_t source, uint64_t *keys, uint32_t *targets, size_t *places)
+static void sort_source(const rv_plan_connection *c, uint32_t source, uint64_t *keys, uint32_t *targets,
+                        size_t *places)
 {
     const rv_plan_far *far = c->far;
     rv_far_synapse *out = far->synapses + far->begin[source];

@@ -15,7 +15,7 @@
 /* The spikes of one population in one example, in time order. */
 typedef struct rv_tape {
     uint32_t *ids;    /* neuron */
-    float *crossing;  /* num_crossing numbers of each, at the crossing of the threshold; NULL where nobody needs them */
+    float *crossing;  /* num_crossing numbers of each, where the threshold was crossed; NULL if nobody needs them */
     uint32_t *offset; /* (T + 1) spikes of step t: offset[t] .. offset[t + 1] - 1 */
     uint32_t *negative; /* (T) negative ones of step t: negative[t] .. offset[t + 1] - 1; NULL where there never are any */
     size_t capacity;  /* spikes that ids and crossing have room for */

@@ -2,11 +2,11 @@
  * instead of for each timestep of the longest delay and each target.
  *
  * A spike k, by its number on the source's tape, waits in the list of the step in which its next synapse is due; lists
- * are found by step modulo the number of steps that a spike may be on its way. In the sweep forward it goes through its
- * synapses by ascending delay, and what arrives is summed for the step. The sweep back goes the other way: a spike joins
- * where its longest delay ends, meets the adjoint of its targets as it stands then, and has gathered its feedback when
- * the sweep reaches the step in which it was sent. Where all synapses have one delay, all spikes of a step meet at once,
- * and only the feedback waits. */
+ * are found by step modulo the number of steps that a spike may be on its way. In the sweep forward it goes through
+ * its synapses by ascending delay, and what arrives is summed for the step. The sweep back goes the other way: a spike
+ * joins where its longest delay ends, meets the adjoint of its targets as it stands then, and has gathered its
+ * feedback when the sweep reaches the step in which it was sent. Where all synapses have one delay, all spikes of a
+ * step meet at once, and only the feedback waits. */
 #include <string.h>
 
 #include "base/alloc.h"

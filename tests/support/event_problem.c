@@ -89,8 +89,11 @@ static void add_connection(problem *p, int source, int target, const problem_lay
 {
     const problem_desc *d = &p->desc;
     problem_connection *c = &p->connections[p->num_connections++];
-    *c = (problem_connection){.source = source, .target = target, .connectivity = layer->connectivity,
-                              .delayed = layer->delayed || d->delayed, .delay = layer->delay,
+    *c = (problem_connection){.source = source,
+                              .target = target,
+                              .connectivity = layer->connectivity,
+                              .delayed = layer->delayed || d->delayed,
+                              .delay = layer->delay,
                               .learns = rv_connectivity_model_needs_weight(layer->connectivity.model),
                               .first_weight = p->num_weights};
     c->num_weights = count_weights(p, c);
@@ -287,7 +290,9 @@ static void draw(problem *p, uint64_t seed)
         .ids = p->ids,
         .num_spikes = p->desc.num_spikes,
         .duration = PROBLEM_DURATION,
-        .density = loss == OVER_TIME ? entropy_density : loss == SQUARES ? square_density : NULL,
+        .density = loss == OVER_TIME ? entropy_density
+                   : loss == SQUARES ? square_density
+                                     : NULL,
     };
     problem_apply(p);
 }

@@ -17,8 +17,7 @@ static curve curve_from(const event_neuron *neuron, double v, double i)
 {
     const double mem = neuron->tau_mem, syn = neuron->tau_syn, above = v - neuron->bias;
     const double k = mem == syn ? i / mem : i * syn / (syn - mem);
-    return (curve){
-        .bias = neuron->bias, .a = mem == syn ? above : above - k, .k = k, .tau_mem = mem, .tau_syn = syn};
+    return (curve){.bias = neuron->bias, .a = mem == syn ? above : above - k, .k = k, .tau_mem = mem, .tau_syn = syn};
 }
 
 static double curve_at(const curve *c, double t)
@@ -101,10 +100,10 @@ typedef struct solver {
     event_solution *solution;
     event_readout readout;
     double now;
-    double *v, *i, *a;                /* (num_neurons) */
-    double *spiked, *reached;         /* (num_neurons) when last */
-    double *between;                  /* (num_neurons) scratch */
-    arrival *pending;                 /* (num_pending of capacity), in no order */
+    double *v, *i, *a;        /* (num_neurons) */
+    double *spiked, *reached; /* (num_neurons) when last */
+    double *between;          /* (num_neurons) scratch */
+    arrival *pending;         /* (num_pending of capacity), in no order */
     size_t num_pending, capacity;
 } solver;
 
