@@ -734,8 +734,9 @@ def the_pattern_is_generated_by_both_rules(folder):
     for name in ("pattern_generation.yaml", "pattern_generation_eventprop.yaml"):
         text = example(name).replace("hidden:\n      shape: 256", "hidden:\n      shape: 64")
         out = os.path.join(folder, name)
-        result = run("train", write(folder, text), "-q", "-o", out, "--epochs", "150")
+        result = run("train", write(folder, text), "-o", out, "--epochs", "150")
         check_status(result, 0)
+        check("3 targets in 1000 steps" in result.stderr, result.stderr)
         error = float(re.search(r"test mean_square_error: (.*)", result.stdout).group(1))
         check(error < 0.25, f"{name}: mean square error {error}, 0.5 without learning, expected less than 0.25")
         check(b"example_timesteps: 1000" in read(out, "experiment.yaml"), read(out, "experiment.yaml"))

@@ -218,7 +218,8 @@ RV_API rv_callback rv_var_recorder(rv_var_recorder_desc desc);
  * gradient is what the example's spikes from step t on add to it. */
 typedef struct rv_conn_var_recorder_desc {
     const rv_connection *connection; /* required */
-    const char *genn_var;            /* required: "g", "d", "Gradient", "DelayGradient", "M", "V" */
+    const char *genn_var;            /* required: "g", "d", "Gradient", "DelayGradient", "M", "V"; with e-prop's online form
+                                        "ZFilter", "eFiltered", "epsilonA", "DeltaG" */
     const char *key;                 /* default: the callback's index; must outlive the run */
     rv_filter examples;
     rv_filter src_neurons;

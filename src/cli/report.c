@@ -39,22 +39,31 @@ static size_t count_spikes(const rv_spikes *spikes)
     return sum;
 }
 
+/* What is asked for: "10 classes", "3 targets in 1000 steps". */
+static char *describe_answers(const rv_dataset *set)
+{
+    if (!set->targets)
+        return format_text("%d classes", (int)set->num_classes);
+    return format_text("%zu targets in %zu step%s", set->num_targets, set->num_target_steps,
+                       set->num_target_steps == 1 ? "" : "s");
+}
+
 void report_data(FILE *stream, const experiment *e)
 {
     for (set_id id = 0; id < NUM_SETS; id++) {
         const rv_dataset *set = &e->data.sets[id].content;
         char bytes[16];
+        char *answers = describe_answers(set);
         if (set->num_examples && !set->spikes)
-            fprintf(stream, "%-10s  %zu examples, %zu values each, %d classes, %s\n", set_name(id), set->num_examples,
-                    set->num_inputs, (int)set->num_classes,
+            fprintf(stream, "%-10s  %zu examples, %zu values each, %s, %s\n", set_name(id), set->num_examples,
+                    set->num_inputs, answers,
                     report_bytes(bytes, set->num_examples * set->num_inputs * sizeof *set->values));
-        if (!set->spikes)
-            continue;
-        fprintf(stream,
-                "%-10s  %zu examples, %zu inputs, %d classes, %.1f spikes an example, the latest at %g ms, %s\n",
-                set_name(id), set->num_examples, rv_spikes_num_neurons(set->spikes), (int)set->num_classes,
-                (double)count_spikes(set->spikes) / (double)set->num_examples, rv_spikes_latest_time(set->spikes),
-                report_bytes(bytes, rv_spikes_memory(set->spikes)));
+        if (set->spikes)
+            fprintf(stream, "%-10s  %zu examples, %zu inputs, %s, %.1f spikes an example, the latest at %g ms, %s\n",
+                    set_name(id), set->num_examples, rv_spikes_num_neurons(set->spikes), answers,
+                    (double)count_spikes(set->spikes) / (double)set->num_examples, rv_spikes_latest_time(set->spikes),
+                    report_bytes(bytes, rv_spikes_memory(set->spikes)));
+        free(answers);
     }
 }
 

@@ -25,7 +25,7 @@ typedef struct fact {
     uint64_t value;
 } fact;
 
-/* A checksum of how many spikes and which labels the examples have: enough to tell data sets apart. An iterator's data
+/* A checksum of how many spikes and which labels and targets the examples have: enough to tell data sets apart. An iterator's data
  * are not known. */
 static uint64_t data_checksum(const rv_feed *feed)
 {
@@ -40,6 +40,9 @@ static uint64_t data_checksum(const rv_feed *feed)
     for (int o = 0; o < feed->num_outputs; o++)
         for (size_t e = 0; feed->outputs[o].labels && e < feed->num_examples; e++)
             sum = crc32(sum, (const Bytef *)&feed->outputs[o].labels[e], sizeof *feed->outputs[o].labels);
+    for (int o = 0; o < feed->num_outputs; o++)
+        for (size_t i = 0; feed->outputs[o].targets && i < feed->outputs[o].num_targets; i++)
+            sum = crc32(sum, (const Bytef *)&feed->outputs[o].targets[i], sizeof *feed->outputs[o].targets);
     return sum;
 }
 
