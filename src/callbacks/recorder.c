@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 
-#define CHUNK_WORDS 131072 /* of 8 bytes */
+#define AT_ONCE 5           /* words: what an entry of spikes may need beyond its numbers (probe_spikes.c) */
+#define CHUNK_WORDS 1048576 /* of 8 bytes */
 
 typedef struct recorder_chunk {
     struct recorder_chunk *next;
@@ -130,14 +132,34 @@ static int use(rv_recorder *r, size_t bytes)
     return RV_OK;
 }
 
-/* Size of the next chunk for entries of num words: whole ones, and no more than are to come where that is known. */
+/* Size of the next chunk for an entry of num words. Values: whole entries, and no more than are to come. Spikes: no more
+ * than there may be. */
 static size_t chunk_words(const rv_recorder *r, size_t num)
 {
-    if (r->yield.num_dims == 0 || r->yield.num_entries == SIZE_MAX || num == 0)
-        return num > CHUNK_WORDS / 4 ? num : CHUNK_WORDS;
-    const size_t fit = num < CHUNK_WORDS ? CHUNK_WORDS / num : 1;
-    const size_t left = r->yield.num_entries > r->given ? r->yield.num_entries - r->given : 1;
-    return num * (fit < left ? fit : left);
+    const rv_probe_yield *y = &r->yield;
+    if (y->num_dims > 0 && y->num_entries != SIZE_MAX && num > 0) {
+        const size_t fit = num < CHUNK_WORDS ? CHUNK_WORDS / num : 1;
+        const size_t left = y->num_entries > r->given ? y->num_entries - r->given : 1;
+        return num * (fit < left ? fit : left);
+    }
+    const size_t bound = product(y->entry_bytes / sizeof(uint64_t) + AT_ONCE, y->num_entries);
+    const size_t allowed = r->budget / sizeof(uint64_t);
+    size_t size = bound < CHUNK_WORDS ? bound : CHUNK_WORDS;
+    size = allowed < size ? allowed : size;
+    return num > size ? num : size;
+}
+
+/* Fresh memory is touched at less than a tenth of the cost in large pages, where the system has them. */
+static void ask_for_large_pages(void *memory, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)memory + bytes) / page * page;
+    const uintptr_t begin = ((uintptr_t)memory + page - 1) / page * page;
+    if (end > begin)
+        madvise((unsigned char *)memory + (begin - (uintptr_t)memory), end - begin, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)bytes;
+#endif
 }
 
 /* Words of the chunk at hand; what does not fit into it starts another. */
@@ -149,6 +171,7 @@ static uint64_t *take_words(rv_recorder *r, size_t num)
         chunk = rv_realloc(r->context, NULL, sizeof *chunk + size * sizeof(uint64_t), 1, "what was recorded");
         if (!chunk)
             return NULL;
+        ask_for_large_pages(chunk->data, size * sizeof(uint64_t));
         *chunk = (recorder_chunk){.next = r->chunks, .size = size};
         r->chunks = chunk;
     }
