@@ -172,6 +172,23 @@ RV_API int rv_read_npy(rv_dataset *out, rv_context *context, const char *values,
  * every timestep. Errors: RV_ERR_SHAPE, RV_ERR_NAN; RV_ERR_STATE if it has targets already. */
 RV_API int rv_read_npy_targets(rv_dataset *dataset, rv_context *context, const char *targets);
 
+/* Spikes in NumPy files, which may be larger than memory: they are mapped, not read. An example comes from disk when it is
+ * its turn, that of the next batch while a batch trains, and goes from memory after its batch. Files of .npz archives and
+ * of another byte order cannot be mapped. They must stay as they are while the data set is in use. */
+typedef struct rv_spike_files {
+    const char *times;   /* float32, ms; in each example ascending by (time, id); required */
+    const char *ids;     /* uint16, uint32 where num_neurons > 65536; required */
+    const char *offsets; /* integers, one more than examples: example i has spikes offsets[i] .. offsets[i + 1] - 1;
+                            required */
+    const char *labels;  /* integers, one for each example; NULL = none */
+    size_t num_neurons;  /* of the input, 1 .. 2^31 - 1; required */
+} rv_spike_files;
+/* Sizes and offsets are checked at once, the spikes of an example when it is used: RV_ERR_SPIKE ends the run then. Nothing
+ * can be appended to these spikes. */
+RV_API int rv_read_spike_files(rv_dataset *out, rv_context *context, const rv_spike_files *files);
+/* Writes the spikes and labels (if both the data set and `files` have them) of a data set. */
+RV_API int rv_write_spike_files(const rv_dataset *dataset, rv_context *context, const rv_spike_files *files);
+
 /* HDF5 as the Spiking Heidelberg Digits: spikes/times and spikes/units (variable length) and, if present, labels.
  * RV_ERR_SPIKE for a negative time or a unit beyond num_units; RV_ERR_UNSUPPORTED in a build without HDF5. */
 typedef struct rv_shd {

@@ -60,6 +60,23 @@ static int load_shd(rv_dataset *out, rv_context *context, const reader_options *
     return rv_read_shd(out, context, o->shd.file, &o->shd.desc);
 }
 
+static const key spike_files_keys[] = {
+    {"times", KEY_FILE, FIELD(spike_files.times), .required = true,
+     .help = "NumPy list of float32, ms, ascending in each example; mapped, not read: may be larger than memory"},
+    {"ids", KEY_FILE, FIELD(spike_files.ids), .required = true,
+     .help = "NumPy list of uint16 (uint32 beyond 65536 neurons), mapped too"},
+    {"offsets", KEY_FILE, FIELD(spike_files.offsets), .required = true,
+     .help = "NumPy list of integers: where the spikes of each example begin, and where the last one's end"},
+    {"labels", KEY_FILE, FIELD(spike_files.labels), .help = "NumPy list of integers, a label for each example"},
+    {"num_neurons", KEY_COUNT, FIELD(spike_files.num_neurons), .required = true, .min = 1,
+     .help = "neurons of the input"},
+};
+
+static int load_spike_files(rv_dataset *out, rv_context *context, const reader_options *o)
+{
+    return rv_read_spike_files(out, context, &o->spike_files);
+}
+
 static const char *const polarities[] = {
     [RV_POLARITY_BOTH] = "both",
     [RV_POLARITY_MERGE] = "merge",
@@ -155,6 +172,8 @@ static const reader readers[] = {
     {{"csv", csv_keys, COUNT_OF(csv_keys), "text, one example a line"}, load_csv},
     {{"npy", npy_keys, COUNT_OF(npy_keys), "NumPy arrays"}, load_npy},
     {{"shd", shd_keys, COUNT_OF(shd_keys), "spikes in HDF5, as the Spiking Heidelberg Digits"}, load_shd},
+    {{"spike_files", spike_files_keys, COUNT_OF(spike_files_keys), "spikes in NumPy files, mapped into memory"},
+     load_spike_files},
     {{"nmnist", nmnist_keys, COUNT_OF(nmnist_keys), "event camera recordings, as N-MNIST"}, load_nmnist},
     {{"yin_yang", yin_yang_keys, COUNT_OF(yin_yang_keys), "the Yin-Yang set, drawn from seeds"}, load_yin_yang},
     {{"pattern_generation", pattern_generation_keys, COUNT_OF(pattern_generation_keys),

@@ -24,6 +24,7 @@ typedef union reader_options {
         int polarity;
         rv_nmnist desc;
     } nmnist;
+    rv_spike_files spike_files;
     rv_yin_yang yin_yang;
     rv_pattern_generation pattern_generation;
     rv_store_recall store_recall;

@@ -1,4 +1,4 @@
-#include "data/spikes.h"
+#include "data/spikes_in.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,23 +7,6 @@
 #include "base/error.h"
 
 #define MAX_NEURONS_16 65536
-
-struct rv_spikes {
-    rv_context *context;
-    size_t num_neurons;
-    size_t num_examples;
-    uint64_t *offsets; /* (num_examples + 1): example i has spikes offsets[i] .. offsets[i + 1] - 1 */
-    size_t offsets_capacity;
-    float *times; /* (offsets[num_examples]) ms */
-    size_t times_capacity;
-    uint16_t *ids16; /* same shape; NULL where 32 bits are needed */
-    uint32_t *ids32; /* same shape; NULL where 16 bits suffice */
-    size_t ids_capacity;
-    uint64_t *keys;       /* two buffers to sort the spikes of one example */
-    size_t keys_capacity; /* of both together */
-    size_t max_count;
-    float latest; /* ms */
-};
 
 int rv_spikes_create(rv_spikes **out, rv_context *context, size_t num_neurons)
 {
@@ -50,9 +33,13 @@ void rv_spikes_free(rv_spikes *spikes)
     if (!spikes)
         return;
     rv_free(spikes->offsets);
-    rv_free(spikes->times);
-    rv_free(spikes->ids16);
-    rv_free(spikes->ids32);
+    if (!spikes->mapped[0].base) {
+        rv_free(spikes->times);
+        rv_free(spikes->ids16);
+        rv_free(spikes->ids32);
+    }
+    rv_mapping_end(&spikes->mapped[0]);
+    rv_mapping_end(&spikes->mapped[1]);
     rv_free(spikes->keys);
     rv_free(spikes);
 }
@@ -171,6 +158,8 @@ static void append_keys(rv_spikes *spikes, const uint64_t *keys, size_t num)
 int rv_spikes_append(rv_spikes *spikes, const double *times, const int32_t *ids, size_t num)
 {
     int rc;
+    if (spikes->mapped[0].base)
+        return rv_fail(spikes->context, RV_ERR_STATE, "spikes: nothing can be appended to those in files");
     if ((rc = reserve(spikes, num)) < 0 || (rc = make_keys(spikes, times, ids, num, spikes->keys)) < 0)
         return rc;
     uint64_t *keys = spikes->keys;
@@ -219,6 +208,9 @@ int rv_spikes_get(const rv_spikes *spikes, size_t example, double *times, int32_
     if (example >= spikes->num_examples)
         return rv_fail(spikes->context, RV_ERR_ARGUMENT, "spikes: there is no example %zu, there are %zu", example,
                        spikes->num_examples);
+    const int rc = rv_spikes_check(spikes, example);
+    if (rc < 0)
+        return rc;
     rv_spikes_view(spikes, example, &from, &ids16, &ids32, &n);
     for (size_t i = 0; times && i < n; i++)
         times[i] = (double)from[i];
@@ -242,6 +234,16 @@ size_t rv_spikes_memory(const rv_spikes *spikes)
     return sizeof *spikes + spikes->offsets_capacity * sizeof *spikes->offsets +
            spikes->times_capacity * sizeof *spikes->times + spikes->keys_capacity * sizeof *spikes->keys +
            spikes->ids_capacity * (spikes->ids16 ? sizeof *spikes->ids16 : sizeof *spikes->ids32);
+}
+
+size_t rv_spikes_all(const rv_spikes *spikes, const uint64_t **offsets, const float **times, const uint16_t **ids16,
+                     const uint32_t **ids32)
+{
+    *offsets = spikes->offsets;
+    *times = spikes->times;
+    *ids16 = spikes->ids16;
+    *ids32 = spikes->ids32;
+    return spikes->offsets[spikes->num_examples];
 }
 
 void rv_spikes_truncate(rv_spikes *spikes, size_t num)
@@ -275,6 +277,8 @@ void rv_spikes_trim(rv_spikes *spikes)
     const size_t total = spikes->offsets[spikes->num_examples];
     size_t capacity = spikes->ids_capacity;
 
+    if (spikes->mapped[0].base)
+        return;
     rv_free(spikes->keys);
     spikes->keys = NULL;
     spikes->keys_capacity = 0;

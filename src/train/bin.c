@@ -204,6 +204,9 @@ int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example)
     const uint16_t *ids16;
     const uint32_t *ids32;
     size_t n;
+    const int error = rv_spikes_check(spikes, example);
+    if (error)
+        return error;
     rv_spikes_view(spikes, example, &times, &ids16, &ids32, &n);
     return bin(binner, times, ids16, ids32, n);
 }
@@ -232,8 +235,11 @@ int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t
     const uint16_t *ids16;
     const uint32_t *ids32;
     size_t num;
+    int error = rv_spikes_check(spikes, example);
+    if (error)
+        return error;
     rv_spikes_view(spikes, example, &from_times, &ids16, &ids32, &num);
-    int error = rv_grow(binner->context, &binner->user_times, &binner->max_user_times, capacity,
+    error = rv_grow(binner->context, &binner->user_times, &binner->max_user_times, capacity,
                         sizeof *binner->user_times, "transformed spikes");
     if (!error)
         error = rv_grow(binner->context, &binner->user_ids, &binner->max_user_ids, capacity, sizeof *binner->user_ids,

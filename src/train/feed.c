@@ -84,6 +84,7 @@ static void warn_of_late_spikes(const rv_feed *feed, const rv_feed_input *input)
     for (size_t i = 0; i < feed->num_examples; i++) {
         late += rv_binner_count_late(&feed->binners[0], input->spikes, i);
         total += rv_spikes_count(input->spikes, i);
+        rv_spikes_release(input->spikes, i);
     }
     if (late)
         rv_log(model->context, RV_LOG_WARNING,
@@ -214,4 +215,18 @@ int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *examp
             error = load_spikes(feed, engine, input, example, &feed->binners[worker]);
     }
     return error;
+}
+
+void rv_feed_announce(const rv_feed *feed, size_t index)
+{
+    for (int i = 0; i < feed->num_inputs; i++)
+        if (feed->inputs[i].spikes)
+            rv_spikes_expect(feed->inputs[i].spikes, index);
+}
+
+void rv_feed_release(const rv_feed *feed, size_t index)
+{
+    for (int i = 0; i < feed->num_inputs; i++)
+        if (feed->inputs[i].spikes)
+            rv_spikes_release(feed->inputs[i].spikes, index);
 }

@@ -82,6 +82,22 @@ static int next_batch(rv_run *run)
     return run->batch_count > 0;
 }
 
+/* The next batch's examples of this rank, as far as they are known, come while this batch is swept. */
+static void announce_next(const rv_run *run)
+{
+    const size_t next = run->batch_first + run->batch_count;
+    for (size_t e = 0; run->order && e < run->model->batch_size && next + e < run->num_members; e++)
+        if (rv_engine_owns(run->engine, e))
+            rv_feed_announce(run->feed, run->order[next + e]);
+}
+
+static void release_examples(const rv_run *run)
+{
+    for (size_t e = 0; run->order && e < run->batch_count; e++)
+        if (rv_engine_owns(run->engine, e))
+            rv_feed_release(run->feed, run->order[run->batch_first + e]);
+}
+
 static int run_batch(rv_run *run)
 {
     set_examples(run);
@@ -89,6 +105,7 @@ static int run_batch(rv_run *run)
     int error = rv_hooks_call(run, RV_ON_BATCH_BEGIN, run->batch);
     if (error)
         return error;
+    announce_next(run);
     rv_times_begin_batch(run);
     error = rv_engine_run(run->engine, &(rv_batch){
                                            .num = run->batch_count,
@@ -100,6 +117,7 @@ static int run_batch(rv_run *run)
                                            .user = run,
                                        });
     rv_times_end_batch(run);
+    release_examples(run);
     if (error)
         return error;
     rv_scores_add(run);

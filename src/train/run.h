@@ -62,6 +62,10 @@ int rv_feed_next(rv_feed *feed, size_t batch, size_t batch_size, bool labels_req
 /* Fills the tapes, or points to the values, of all inputs with example->index. Thread-safe. */
 int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example, int worker);
 
+/* An example that will be loaded soon, or has been: data that are not in memory come while others are swept, and go. */
+void rv_feed_announce(const rv_feed *feed, size_t index);
+void rv_feed_release(const rv_feed *feed, size_t index);
+
 /* What outputs are held against: adding one, checking its data, telling the engine, and of each example. */
 int rv_feed_add_output(rv_feed *feed, const rv_output *output);
 int rv_feed_check_output(const rv_feed *feed, const rv_feed_output *output, bool required);
