@@ -19,6 +19,7 @@
 #include <ranvier/compile.h>   /* compilers, compiled networks, variables */
 #include <ranvier/train.h>     /* train, evaluate, predict; callbacks, probes, results */
 #include <ranvier/simulation.h> /* step by step */
+#include <ranvier/custom_update.h> /* functions of your own over variables, in groups that are triggered */
 #include <ranvier/callbacks.h> /* built-in callbacks */
 
 #endif

@@ -88,7 +88,8 @@ static void train(const rv_callback *list, size_t num)
 
 # What a snippet calls without looking at the answer must have succeeded.
 CHECKS = "".join(f"#define {name}(...) check({name}(__VA_ARGS__))\n"
-                 for name in ("rv_train", "rv_evaluate", "rv_compiled_network_load", "rv_metrics_get"))
+                 for name in ("rv_train", "rv_evaluate", "rv_compiled_network_load", "rv_metrics_get", "rv_variable_get",
+                              "rv_update_variable_add", "rv_custom_update_add"))
 
 MAIN = r"""
 int main(void)
@@ -121,7 +122,7 @@ network:
       neuron: {type: leaky_integrate, tau_mem: 20, readout: avg_var}
       connectivity: {type: dense, weight: {normal: {mean: 0.2, sd: 0.37}}}
       synapse: {type: exponential, tau: 5}
-compiler: {type: eventprop, example_timesteps: 35, batch_size: 16}
+compiler: {type: eventprop, example_timesteps: 35, batch_size: 16, keep_gradients: true}
 training: {num_epochs: 2, validation_split: 0.2}
 """
 

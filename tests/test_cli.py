@@ -825,6 +825,41 @@ def options_of_learning_are_read_from_files(folder):
 
 
 @case
+def custom_updates_are_triggered_by_name(folder):
+    def train(name, callbacks, *more):
+        out = os.path.join(folder, name)
+        result = run("train", write(folder, EXPERIMENT), "-q", "-o", out, "--set", f"callbacks=[{callbacks}]", *more)
+        check_status(result, 0)
+        return checkpoint_bytes(out)
+
+    plain = train("plain", "")
+    never = train("never", "{type: CustomUpdateOnTimestepEnd, name: Reset, filter: '1000:'}")
+    check(plain == never, "a trigger that never comes changes weights")
+    check(train("start", "{type: CustomUpdateOnBatchBegin, name: ZeroOutPost}") == plain,
+          "examples have synaptic input at their start")
+    for when in ("Begin", "End"):
+        zeroed = train(when, f"{{type: CustomUpdateOnTimestep{when}, name: ZeroOutPost, filter: '1::2'}}")
+        check(zeroed != plain, f"nothing became 0 at the {when} of timesteps")
+    check(train("reset", "{type: CustomUpdateOnTimestepBegin, name: Reset, filter: [5, 10]}") != plain, "nothing was reset")
+    learnt = train("twice", "{type: CustomUpdateOnEpochEnd, name: GradientLearn, filter: 0}", "--set",
+                   "compiler.keep_gradients=true")
+    check(learnt != plain, "no step was made")
+    for callback, message in (
+            ("{type: CustomUpdateOnEpochEnd, name: Rest}", "there is no group of custom updates 'Rest', expected one of: Reset"),
+            ("{type: CustomUpdateOnEpochBegin, name: Reset}", "only within a batch"),
+            ("{type: CustomUpdateOnBatchEnd, name: GradientLearn}", "kept only if keep_gradients is set"),
+            ("{type: CustomUpdateOnBatchEnd, name: Reset, filter: '1:2:0'}", "must be a number, a list of numbers, or a slice"),
+            ("{type: CustomUpdateOnBatchEnd, name: Reset, filter: '-3:'}", "must be a number, a list of numbers, or a slice"),
+            ("{type: CustomUpdateOnBatchEnd, name: Reset, filter: '1:2:3:4'}", "must be a number, a list of numbers, or a"),
+            ("{type: CustomUpdateOnBatchEnd, name: Reset, filter: [1, x]}", "must be a whole number"),
+            ("{type: CustomUpdateOnBatchEnd}", "name")):
+        result = run("train", write(folder, EXPERIMENT), "-o", os.path.join(folder, "bad"), "--set",
+                     f"callbacks=[{callback}]")
+        check_status(result, 1)
+        check(message in result.stderr, f"expected '{message}':", result.stderr)
+
+
+@case
 def mistakes_in_options_of_learning_are_told_with_their_line(folder):
     for old, new, message in (
             ("{Conn_hidden_output: {type: sgd", "{Conn_hidden_out: {type: sgd",

@@ -168,11 +168,11 @@ static outcome run(const trial *t)
     if (out.code >= 0)
         out.code = (t->compile ? t->compile : training_task_compile)(&model, &task, t->batch ? t->batch : BATCH);
     if (t->add_firing_rate)
-        callbacks[num++] = rv_firing_rate((rv_firing_rate_desc){
-            .population = rv_population_by_name(task.network, t->add_firing_rate)});
+        callbacks[num++] = rv_firing_rate(
+            (rv_firing_rate_desc){.population = rv_population_by_name(task.network, t->add_firing_rate)});
     if (t->record) {
-        callbacks[num++] =
-            rv_spike_recorder((rv_spike_recorder_desc){.population = task.hid, .key = "spikes", .neurons = rv_slice("::2")});
+        callbacks[num++] = rv_spike_recorder(
+            (rv_spike_recorder_desc){.population = task.hid, .key = "spikes", .neurons = rv_slice("::2")});
         callbacks[num++] = rv_var_recorder((rv_var_recorder_desc){
             .population = task.hid, .var = "v", .key = "v", .examples = rv_slice(":3"), .neurons = rv_index(1)});
         validation[num_validation++] = rv_spike_recorder(
@@ -180,8 +180,8 @@ static outcome run(const trial *t)
     }
     /* the checkpoint comes before others: their states must be taken after they have seen the same */
     if (!t->no_checkpoint)
-        callbacks[num++] = rv_checkpoint((rv_checkpoint_desc){
-            .folder = t->folder, .resumable = 1, .batch_interval = t->batch_interval});
+        callbacks[num++] = rv_checkpoint(
+            (rv_checkpoint_desc){.folder = t->folder, .resumable = 1, .batch_interval = t->batch_interval});
     for (size_t i = 0; i < t->num_callbacks; i++)
         callbacks[num++] = t->callbacks[i];
     for (size_t i = 0; i < t->num_validation_callbacks; i++)
@@ -379,6 +379,48 @@ static void every_optimiser_goes_on(void **state)
     goes_on_to_the_same_state("optimisers", &t, NULL);
 }
 
+static void count(const rv_update_step *step)
+{
+    for (size_t j = 0; j < step->n; j++)
+        step->value[0][j] += 0.001F;
+}
+
+static void shrink(const rv_update_step *step)
+{
+    for (size_t k = 0; k < step->n; k++)
+        step->value[1][k] *= 1 - step->value[0][k];
+}
+
+/* Weights shrink the more, the longer training has lasted. */
+static int with_updates(rv_compiled_network **out, const training_task *task, size_t batch_size)
+{
+    const rv_connection *c = task->connections[0];
+    int code = training_task_compile(out, task, batch_size);
+    if (code >= 0)
+        code = rv_update_variable_add(*out,
+                                      &(rv_update_variable_desc){.connection = c, .name = "Lasted", .single = true});
+    if (code >= 0)
+        code = rv_custom_update_add(
+            *out, &(rv_custom_update_desc){
+                      .group = "Shrink", .references = {{NULL, c, "Lasted", RV_ACCESS_READ_WRITE}}, .update = count});
+    return code < 0 ? code
+                    : rv_custom_update_add(
+                          *out, &(rv_custom_update_desc){.group = "Shrink",
+                                                         .references = {{NULL, c, "Lasted", RV_ACCESS_READ},
+                                                                        {NULL, c, "g", RV_ACCESS_READ_WRITE}},
+                                                         .update = shrink});
+}
+
+static void variables_of_custom_updates_go_on(void **state)
+{
+    (void)state;
+    const trial t = {.task = ordinary,
+                     .compile = with_updates,
+                     .callbacks = {rv_custom_update_on_batch_end((rv_custom_update_on_desc){.name = "Shrink"})},
+                     .num_callbacks = 1};
+    goes_on_to_the_same_state("updates", &t, NULL);
+}
+
 static void validation_and_augmentation_go_on(void **state)
 {
     (void)state;
@@ -433,8 +475,8 @@ static void add_all(trial *t, const char *logs)
     snprintf(csv[++i % 16], 256, "%s.csv", logs);
     snprintf(timer[i % 16], 256, "%s.times", logs);
     t->add_firing_rate = "hid";
-    t->callbacks[t->num_callbacks++] = rv_early_stopping(
-        (rv_early_stopping_desc){.monitor = "loss", .patience = 50, .restore_best_weights = true});
+    t->callbacks[t->num_callbacks++] =
+        rv_early_stopping((rv_early_stopping_desc){.monitor = "loss", .patience = 50, .restore_best_weights = true});
     t->callbacks[t->num_callbacks++] = rv_reduce_lr_on_plateau(
         (rv_reduce_lr_on_plateau_desc){.monitor = "hid.rate", .mode = RV_MODE_MAX, .factor = 0.5, .patience = 2});
     t->callbacks[t->num_callbacks++] = rv_learning_rate_schedule((rv_learning_rate_schedule_desc){
@@ -479,11 +521,11 @@ static void callbacks_change_no_bits(void **state)
     trial full = {.task = ordinary, .folder = folder_for("bits", 0), .batch_interval = 1};
     full.add_firing_rate = "hid";
     full.callbacks[full.num_callbacks++] = rv_csv_logger((rv_csv_logger_desc){.path = test_path("bits.csv")});
-    full.callbacks[full.num_callbacks++] = rv_tensor_board(
-        (rv_tensor_board_desc){.folder = test_path("bits-logs"), .batch_interval = 1});
+    full.callbacks[full.num_callbacks++] =
+        rv_tensor_board((rv_tensor_board_desc){.folder = test_path("bits-logs"), .batch_interval = 1});
     full.callbacks[full.num_callbacks++] = rv_timer((rv_timer_desc){.path = test_path("bits.times")});
-    full.callbacks[full.num_callbacks++] = rv_early_stopping(
-        (rv_early_stopping_desc){.monitor = "hid.rate", .patience = 50});
+    full.callbacks[full.num_callbacks++] =
+        rv_early_stopping((rv_early_stopping_desc){.monitor = "hid.rate", .patience = 50});
     full.callbacks[full.num_callbacks++] = rv_progress((rv_progress_desc){.mode = RV_PROGRESS_QUIET});
     const outcome a = run(&bare), b = run(&full);
     check(a);
@@ -746,6 +788,7 @@ int main(void)
         cmocka_unit_test(learnt_delays_and_regularisation_go_on),
         cmocka_unit_test(eprop_goes_on),
         cmocka_unit_test(every_optimiser_goes_on),
+        cmocka_unit_test(variables_of_custom_updates_go_on),
         cmocka_unit_test(validation_and_augmentation_go_on),
         cmocka_unit_test(an_iterator_is_asked_again_for_what_was_done),
         cmocka_unit_test(what_was_recorded_goes_on),

@@ -2,6 +2,7 @@
 #ifndef RANVIER_CALLBACKS_H
 #define RANVIER_CALLBACKS_H
 
+#include <ranvier/custom_update.h>
 #include <ranvier/train.h>
 
 #ifdef __cplusplus
@@ -239,6 +240,23 @@ typedef struct rv_optimiser_param_schedule_desc {
                               with its own current value */
 } rv_optimiser_param_schedule_desc;
 RV_API rv_callback rv_optimiser_param_schedule(rv_optimiser_param_schedule_desc desc);
+
+/* mlGeNN: CustomUpdateOnBatchBegin(name, filter_fn), ...: trigger a group of custom updates (custom_update.h). */
+typedef struct rv_custom_update_on_desc {
+    const char *name; /* of the group; required */
+    /* OPTIONAL: whether to trigger it at the batch, timestep or epoch of this number; default always */
+    bool (*filter_fn)(void *user, size_t number);
+    void *user; /* handed to filter_fn */
+} rv_custom_update_on_desc;
+/* Before the first timestep of a batch, its examples at their start; after the optimiser has learnt from it. */
+RV_API rv_callback rv_custom_update_on_batch_begin(rv_custom_update_on_desc desc);
+RV_API rv_callback rv_custom_update_on_batch_end(rv_custom_update_on_desc desc);
+/* These two make the whole batch advance step by step, as any hook on timesteps. */
+RV_API rv_callback rv_custom_update_on_timestep_begin(rv_custom_update_on_desc desc);
+RV_API rv_callback rv_custom_update_on_timestep_end(rv_custom_update_on_desc desc);
+/* Not for groups that are about the state of examples: there is none between batches (RV_ERR_ARGUMENT). */
+RV_API rv_callback rv_custom_update_on_epoch_begin(rv_custom_update_on_desc desc);
+RV_API rv_callback rv_custom_update_on_epoch_end(rv_custom_update_on_desc desc);
 
 #ifdef __cplusplus
 }

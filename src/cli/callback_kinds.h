@@ -7,12 +7,12 @@
 
 /* What the keys of any callback are read into. */
 typedef struct callback_entry {
-    const char *key, *population, *connection, *var, *genn_var, *param_name, *optimiser, *monitor, *path, *folder;
+    const char *name, *key, *population, *connection, *var, *genn_var, *param_name, *optimiser, *monitor, *path, *folder;
     const char *commands[6]; /* of a LambdaCallback, by event */
     size_t epoch_interval, batch_interval, resumable, keep, budget, patience, start_from_epoch, every, length, warm_up, cooldown;
     double interval, min_delta, baseline, factor, from, to, min_lr;
     int mode, decay, stream; /* indices into their choices */
-    node *examples, *neurons, *src_neurons, *trg_neurons, *timesteps, *schedule;
+    node *examples, *neurons, *src_neurons, *trg_neurons, *timesteps, *schedule, *filter;
     rv_flag record_counts, save_last, delete_checkpoint, restore_best_weights, per_batch, append;
 } callback_entry;
 
@@ -51,6 +51,13 @@ CALLBACK_KIND(learning_rate_schedule, 10);
 CALLBACK_KIND(reduce_lr_on_plateau, 8);
 extern const key activity_keys[1];
 CALLBACK_KIND(lambda_callback, 6);
+extern const key custom_update_keys[2];
+int make_custom_update_on_batch_begin(callback_scope *scope, const callback_entry *entry);
+int make_custom_update_on_batch_end(callback_scope *scope, const callback_entry *entry);
+int make_custom_update_on_timestep_begin(callback_scope *scope, const callback_entry *entry);
+int make_custom_update_on_timestep_end(callback_scope *scope, const callback_entry *entry);
+int make_custom_update_on_epoch_begin(callback_scope *scope, const callback_entry *entry);
+int make_custom_update_on_epoch_end(callback_scope *scope, const callback_entry *entry);
 int make_firing_rate(callback_scope *scope, const callback_entry *entry);
 int make_silent_neurons(callback_scope *scope, const callback_entry *entry);
 int make_terminate_on_nan(callback_scope *scope, const callback_entry *entry);

@@ -35,12 +35,24 @@ const char *callback_path(callback_scope *scope, const char *path)
         {class_name, name##_keys, COUNT_OF(name##_keys), help_text}, make_##name                                      \
     }
 
+#define KIND_OF_UPDATE(class_name, name, when)                                                                        \
+    {                                                                                                                 \
+        {class_name, custom_update_keys, COUNT_OF(custom_update_keys), "triggers a group of custom updates " when},   \
+            make_##name                                                                                               \
+    }
+
 static const callback_kind kinds[] = {
     KIND("BatchProgressBar", progress_bar, "progress, loss and metrics"),
     KIND("Checkpoint", checkpoint, "weights, and what --resume needs, in RUN/checkpoint"),
     KIND("SpikeRecorder", spike_recorder, "spikes of a population, in RUN/recorded"),
     KIND("VarRecorder", var_recorder, "a variable of a population, in RUN/recorded"),
     KIND("ConnVarRecorder", conn_var_recorder, "a variable of a connection's synapses, in RUN/recorded"),
+    KIND_OF_UPDATE("CustomUpdateOnBatchBegin", custom_update_on_batch_begin, "before every batch"),
+    KIND_OF_UPDATE("CustomUpdateOnBatchEnd", custom_update_on_batch_end, "after every batch"),
+    KIND_OF_UPDATE("CustomUpdateOnTimestepBegin", custom_update_on_timestep_begin, "before every timestep"),
+    KIND_OF_UPDATE("CustomUpdateOnTimestepEnd", custom_update_on_timestep_end, "after every timestep"),
+    KIND_OF_UPDATE("CustomUpdateOnEpochBegin", custom_update_on_epoch_begin, "before every epoch"),
+    KIND_OF_UPDATE("CustomUpdateOnEpochEnd", custom_update_on_epoch_end, "after every epoch"),
     KIND("OptimiserParamSchedule", param_schedule, "sets a parameter of the optimiser before every epoch"),
     KIND("LearningRateSchedule", learning_rate_schedule, "likewise, by epoch or batch, with a warm-up"),
     KIND("ReduceLROnPlateau", reduce_lr_on_plateau, "lowers the learning rate when nothing becomes better"),

@@ -136,6 +136,7 @@ static void set_eventprop(rv_eventprop_desc *desc, const compiler_table *table)
     desc->clip_norm = table->learning.clip_norm;
     desc->clip_value = table->learning.clip_value;
     desc->accumulate = table->learning.accumulate;
+    desc->keep_gradients = table->learning.keep_gradients == RV_ON;
     desc->deep_r_l1_strength = or_none(table->learning.deep_r_l1_strength);
     desc->deep_r_record_rewirings = table->learning.deep_r_record_rewirings == RV_ON;
 }
@@ -151,6 +152,7 @@ static void set_eprop(rv_eprop_desc *desc, const compiler_table *table)
     desc->clip_norm = table->learning.clip_norm;
     desc->clip_value = table->learning.clip_value;
     desc->accumulate = table->learning.accumulate;
+    desc->keep_gradients = table->learning.keep_gradients == RV_ON;
     desc->deep_r_l1_strength = or_none(table->learning.deep_r_l1_strength);
     desc->deep_r_record_rewirings = table->learning.deep_r_record_rewirings == RV_ON;
 }

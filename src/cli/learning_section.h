@@ -13,6 +13,7 @@ typedef struct learning_keys {
     double clip_norm, clip_value, deep_r_l1_strength;
     size_t accumulate;
     rv_flag deep_r_record_rewirings;
+    rv_flag keep_gradients;
 } learning_keys;
 
 /* Their rows in the table of a struct that has a member `learning`. */
@@ -30,6 +31,8 @@ typedef struct learning_keys {
          .help = "cuts every element of the gradient off; 0: none"},                                                  \
         {"accumulate", KEY_COUNT, LEARNING_ROW(table, accumulate), .standard = "1", .min = 1,                         \
          .help = "batches for one step of the optimiser"},                                                            \
+        {"keep_gradients", KEY_FLAG, LEARNING_ROW(table, keep_gradients), .standard = "false",                        \
+         .help = "keep the gradients of a batch after it, for custom updates"},                                       \
         {"deep_r_conns", KEY_NODE, LEARNING_ROW(table, deep_r_conns),                                                 \
          .help = "names of sparse connections that Deep R rewires: [Conn_input_hidden]"},                             \
         {"deep_r_l1_strength", KEY_NUMBER, LEARNING_ROW(table, deep_r_l1_strength), .standard = "0.01",              \

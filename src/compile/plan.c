@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "base/error.h"
+#include "compile/custom_update.h"
 #include "connectivity/model.h"
 #include "values/params.h"
 #include "values/value.h"
@@ -291,7 +292,7 @@ int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *c, rv_wiring 
         rv_plan_deep_r_signs(model, &fresh);
     rv_wiring_free(c->wiring);
     *c = fresh;
-    return RV_OK;
+    return rv_plan_renew_variables(model, c);
 }
 
 static void set_initial_state(rv_compiled_network *model, const rv_plan_population *p)

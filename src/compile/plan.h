@@ -16,6 +16,9 @@
 #include "outputs/model.h"
 #include "synapses/model.h"
 
+typedef struct rv_plan_variable rv_plan_variable; /* added for custom updates, see custom_update.h */
+typedef struct rv_plan_update rv_plan_update;
+
 #define RV_PAD ((size_t)16) /* arrays over neurons are padded to a multiple of this */
 #define RV_NONE SIZE_MAX    /* an offset that is not there */
 
@@ -128,6 +131,8 @@ typedef struct rv_plan_population {
     bool has_rows;     /* a connection from it uses the rows schedule */
     bool after_sweep;  /* or adds to slots after the sweep */
     double reg_lambda_upper, reg_lambda_lower, reg_nu_upper; /* see rv_regularisation */
+
+    rv_plan_variable *variables; /* list */
 } rv_plan_population;
 
 /* Deep R's part of a connection, whose wiring is its own. */
@@ -173,6 +178,7 @@ typedef struct rv_plan_connection {
     size_t traces;            /* e-prop, online: offset in an example's traces: each of rv_trace, laid out as the weights */
     rv_plan_parameter delay_parameter; /* learnt delays in timesteps, not rounded; value NULL = they do not learn */
     rv_plan_deep_r *deep_r;            /* NULL = its synapses stay */
+    rv_plan_variable *variables;       /* list */
 } rv_plan_connection;
 
 typedef enum rv_compiler { RV_COMPILER_INFERENCE, RV_COMPILER_EVENTPROP, RV_COMPILER_EPROP, RV_COMPILER_FEW_SPIKE } rv_compiler;
@@ -214,6 +220,8 @@ struct rv_compiled_network {
     double dt;          /* ms */
     size_t batch_size;
     bool time_runs_on; /* recorded times go on from batch to batch */
+    rv_plan_update *updates; /* list, in the order of adding */
+    size_t num_engines;      /* made for it and not yet freed: its blocks must not change */
 
     rv_plan_population *populations;
     uint32_t num_populations;
@@ -283,6 +291,9 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
 /* Other synapses for a connection without delays per synapse, with weights in the order of the wiring, which is retained.
  * Moments start anew. */
 int rv_plan_rewire(rv_compiled_network *model, rv_plan_connection *connection, rv_wiring *wiring, const float *weights);
+
+/* A variable that outlives an example: its size, and whether it can be set. Errors: RV_ERR_NAME, RV_ERR_STATE. */
+int rv_plan_variable_look(const rv_compiled_network *model, rv_variable variable, size_t *size, bool *read_only);
 
 /* The offset in the block of a state variable, by attribute or internal name; NONE if there is none of the name. */
 size_t rv_plan_find_state(const rv_plan_population *population, const char *name);

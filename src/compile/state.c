@@ -2,10 +2,12 @@
 
 #include <stdio.h>
 
+#include "compile/custom_update.h"
+
 typedef struct walk {
     rv_plan_visit_fn visit;
     void *user;
-    char name[2 * RV_NAME_SIZE];
+    char name[3 * RV_NAME_SIZE];
 } walk;
 
 /* An array of `owner`: "owner/part" or "owner/part/index". NULL data are no array. */
@@ -43,6 +45,18 @@ static int visit_parameter(walk *w, const char *owner, const char *what, rv_plan
     return rc;
 }
 
+/* Variables that were added for custom updates, but for those of examples. */
+static int visit_variables(walk *w, const char *owner, rv_plan_variable *list)
+{
+    char part[RV_NAME_SIZE + 16];
+    int rc = 0;
+    for (rv_plan_variable *v = list; v && !rc; v = v->next) {
+        snprintf(part, sizeof part, "added/%s", v->name);
+        rc = visit(w, owner, part, RV_FLOAT32, v->data, v->size);
+    }
+    return rc;
+}
+
 static int visit_connection(walk *w, rv_plan_connection *c)
 {
     const rv_rows *rows = &c->links.rows;
@@ -54,7 +68,9 @@ static int visit_connection(walk *w, rv_plan_connection *c)
         if (!rc)
             rc = visit(w, c->connection->name, "deep_r/target", RV_UINT32, c->wiring->structure, rows->size);
     }
-    return rc ? rc : visit_parameter(w, c->connection->name, "delay", &c->delay_parameter, rows);
+    if (!rc)
+        rc = visit_parameter(w, c->connection->name, "delay", &c->delay_parameter, rows);
+    return rc ? rc : visit_variables(w, c->connection->name, c->variables);
 }
 
 static int visit_population(walk *w, rv_plan_population *p)
@@ -69,7 +85,9 @@ static int visit_population(walk *w, rv_plan_population *p)
             snprintf(part, sizeof part, "synapse%zu/%s", g, p->groups[g].model->params[i].name);
             rc = visit(w, name, part, RV_FLOAT32, p->groups[g].param[i], p->n);
         }
-    return rc ? rc : visit_parameter(w, name, "learnt_bias", &p->bias, &p->bias.rows);
+    if (!rc)
+        rc = visit_parameter(w, name, "learnt_bias", &p->bias, &p->bias.rows);
+    return rc ? rc : visit_variables(w, name, p->variables);
 }
 
 static int visit_optimiser(walk *w, rv_plan_optimiser *o)

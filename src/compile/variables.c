@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "compile/custom_update.h"
 #include "compile/plan.h"
 #include "values/params.h"
 
@@ -19,6 +20,14 @@ typedef struct place {
     bool is_delay; /* the connection's delays, which do not learn; data is NULL */
 } place;
 
+/* Variables that were added for custom updates. */
+static const rv_plan_variable *find_added(const rv_plan_variable *list, const char *name)
+{
+    while (list && (list->state != RV_NONE || strcmp(list->name, name)))
+        list = list->next;
+    return list;
+}
+
 /* The gradient of an output's biases and the moments of their optimiser: DeltaBias, BiasM, BiasV. */
 static bool find_bias(const rv_plan_population *p, const char *name, place *out)
 {
@@ -27,12 +36,9 @@ static bool find_bias(const rv_plan_population *p, const char *name, place *out)
     if (!optimiser || (strncmp(name, "Bias", 4) && strcmp(name, "DeltaBias")))
         return false;
     out->data = name[0] == 'D' ? p->bias.gradient : NULL;
-    out->read_only = true;
     for (int i = 0; i < optimiser->num_moments; i++)
-        if (optimiser->moment_name[i] && !strcmp(name + 4, optimiser->moment_name[i])) {
+        if (optimiser->moment_name[i] && !strcmp(name + 4, optimiser->moment_name[i]))
             out->data = p->bias.moment[i];
-            out->read_only = false;
-        }
     return name[0] == 'D' || out->data;
 }
 
@@ -47,6 +53,11 @@ static int find_in_population(const rv_compiled_network *model, rv_variable vari
                          : rv_fail(model->context, RV_ERR_STATE,
                                    "population '%s': %s is kept only if keep_gradients is set", p->population->name,
                                    variable.name);
+    const rv_plan_variable *added = find_added(p->variables, variable.name);
+    if (added) {
+        *out = (place){.data = added->data, .size = added->single ? 1 : p->n, .population = p};
+        return RV_OK;
+    }
     const int row = rv_param_find(p->model->params, p->model->num_params, variable.name);
     if (row < 0) {
         rv_value unused[RV_MAX_PARAMS];
@@ -67,7 +78,14 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
     if (!c)
         return rv_fail(model->context, RV_ERR_ARGUMENT, "variable '%s': connection '%s' is of another network",
                        variable.name, rv_connection_name(variable.connection));
+    const rv_plan_variable *added = find_added(c->variables, variable.name);
     *out = (place){NULL, c->wiring->num_weights, NULL, NULL, c, false, false};
+    if (added) {
+        out->data = added->data;
+        out->size = added->single ? 1 : out->size;
+        out->connection = added->single ? NULL : c;
+        return RV_OK;
+    }
     if (!strcmp(variable.name, "g") || !strcmp(variable.name, "weight")) {
         out->data = c->weight.value;
         return RV_OK;
@@ -80,7 +98,6 @@ static int find_in_connection(const rv_compiled_network *model, rv_variable vari
     const bool of_delay = !strcmp(variable.name, "DelayGradient") && c->delay_parameter.value;
     if (of_delay || (model->rule && c->weight.optimiser && !strcmp(variable.name, model->rule->gradient))) {
         out->data = of_delay ? c->delay_parameter.gradient : c->weight.gradient;
-        out->read_only = true;
         return out->data ? RV_OK
                          : rv_fail(model->context, RV_ERR_STATE,
                                    "connection '%s': %s is kept only if keep_gradients is set", c->connection->name,
@@ -127,7 +144,21 @@ size_t rv_plan_find_state(const rv_plan_population *p, const char *name)
         if (v->internal[0] && (!strcmp(name, v->internal) || !strcmp(name, v->name)))
             return p->state[i];
     }
+    for (const rv_plan_variable *v = p->variables; v; v = v->next)
+        if (v->state != RV_NONE && !v->single && !strcmp(name, v->name))
+            return v->state;
     return RV_NONE;
+}
+
+int rv_plan_variable_look(const rv_compiled_network *model, rv_variable variable, size_t *size, bool *read_only)
+{
+    place p;
+    const int error = find(model, variable, &p);
+    if (!error) {
+        *size = p.size;
+        *read_only = p.read_only;
+    }
+    return error;
 }
 
 int rv_variable_size(const rv_compiled_network *model, rv_variable variable, size_t *size)

@@ -107,7 +107,7 @@ bool rv_engine_owns(const rv_engine *engine, size_t position)
 {
     const rv_context *context = engine->model->context;
     const size_t num_leaves = engine->model->num_leaves;
-    return rv_comm_owner(context, position % num_leaves, num_leaves) == rv_comm_rank(context);
+    return engine->alone || rv_comm_owner(context, position % num_leaves, num_leaves) == rv_comm_rank(context);
 }
 
 static int owner_of(const void *arg, size_t position)
@@ -176,7 +176,8 @@ static void begin_worker(void *arg, int worker)
         rv_example *example = &job->engine->examples[i];
         if (!rv_engine_owns(job->engine, i))
             continue;
-        rv_forward_begin(job->engine, &job->engine->blocks[i], example);
+        if (!job->engine->begun)
+            rv_forward_begin(job->engine, &job->engine->blocks[i], example);
         example->error = job->batch->load(job->batch->user, example, worker);
     }
     lap(job->engine, worker, RV_PHASE_LOAD, &since);
@@ -211,10 +212,19 @@ static int everybody(sweep_job *job, rv_parallel_fn fn)
     return first_error(job->engine, job->batch->num);
 }
 
+void rv_engine_begin(rv_engine *engine, size_t num)
+{
+    for (size_t i = 0; i < num; i++)
+        if (rv_engine_owns(engine, i))
+            rv_forward_begin(engine, &engine->blocks[i], &engine->examples[i]);
+    engine->begun = true;
+}
+
 static int forward_lockstep(rv_engine *engine, const rv_batch *batch)
 {
     sweep_job job = {.engine = engine, .batch = batch};
     int error = everybody(&job, begin_worker);
+    engine->begun = false;
     for (job.t = 0; !error && job.t < engine->model->num_steps; job.t++) {
         error = batch->timestep(batch->user, job.t, false);
         if (!error)

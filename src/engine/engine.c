@@ -177,30 +177,43 @@ static int make_learning(rv_engine *engine)
     return RV_OK;
 }
 
+static int make_blocks(rv_engine *engine)
+{
+    const size_t num = engine->lockstep ? engine->capacity : (size_t)engine->num_threads;
+    rv_block *blocks = rv_arena_alloc(engine->arena, num, sizeof *blocks);
+    int error = blocks ? RV_OK : RV_ERR_MEMORY;
+    for (size_t i = 0; !error && i < num; i++) {
+        error = make_block(engine, &blocks[i]);
+        if (!error && engine->learn && engine->model->compiler == RV_COMPILER_EPROP)
+            error = rv_eprop_make_block(engine, &blocks[i]);
+    }
+    engine->blocks = blocks;
+    return error;
+}
+
+int rv_engine_keep_blocks(rv_engine *engine)
+{
+    if (engine->lockstep)
+        return RV_OK;
+    engine->lockstep = true;
+    return make_blocks(engine);
+}
+
 static int make_memory(rv_engine *engine)
 {
-    const size_t num_blocks = engine->lockstep ? engine->capacity : (size_t)engine->num_threads;
     const size_t outputs = (size_t)engine->num_targets;
     engine->examples = rv_arena_alloc(engine->arena, engine->capacity, sizeof *engine->examples);
-    engine->blocks = rv_arena_alloc(engine->arena, num_blocks, sizeof *engine->blocks);
     engine->scores = rv_arena_alloc(engine->arena, engine->capacity * outputs * RV_SCORES, sizeof *engine->scores);
     engine->readouts = new_floats(engine, engine->capacity * outputs * engine->model->max_n_pad);
-    if (!engine->examples || !engine->blocks || !engine->scores || !engine->readouts)
+    if (!engine->examples || !engine->scores || !engine->readouts)
         return RV_ERR_MEMORY;
     for (size_t i = 0; i < engine->capacity; i++)
         if (make_example(engine, &engine->examples[i], i))
             return RV_ERR_MEMORY;
-    for (size_t i = 0; i < num_blocks; i++)
-        if (make_block(engine, &engine->blocks[i]))
-            return RV_ERR_MEMORY;
-    if (!engine->learn)
-        return RV_OK;
-    int error = make_learning(engine);
-    if (!error && engine->model->compiler == RV_COMPILER_EPROP)
+    int error = engine->learn ? make_learning(engine) : RV_OK;
+    if (!error && engine->learn && engine->model->compiler == RV_COMPILER_EPROP)
         error = rv_eprop_make(engine);
-    for (size_t i = 0; !error && engine->model->compiler == RV_COMPILER_EPROP && i < num_blocks; i++)
-        error = rv_eprop_make_block(engine, &engine->blocks[i]);
-    return error;
+    return error ? error : make_blocks(engine);
 }
 
 int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engine_options *options)
@@ -210,10 +223,12 @@ int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engin
     if (!engine)
         return RV_ERR_MEMORY;
     engine->model = model;
+    model->num_engines++;
     engine->num_threads = model->context->num_threads;
     engine->capacity = options->capacity;
     engine->learn = options->learn;
     engine->lockstep = options->lockstep;
+    engine->alone = options->alone;
     engine->num_targets = options->num_targets;
     for (int i = 0; i < options->num_targets; i++)
         engine->targets[i] = options->targets[i];
@@ -244,6 +259,7 @@ void rv_engine_free(rv_engine *engine)
     for (uint32_t i = 0; engine->sorted && i < engine->model->num_populations; i++)
         rv_free(engine->sorted[i].entries);
     rv_arena_free(engine->arena);
+    engine->model->num_engines--;
     rv_free(engine);
 }
 

@@ -195,6 +195,8 @@ typedef struct rv_engine {
     size_t capacity; /* positions */
     bool learn;
     bool lockstep;
+    bool alone;  /* this rank sweeps all examples: a simulation */
+    bool begun;  /* lockstep: the examples of the batch to come are at their start already */
     bool warned; /* of more than max_spikes spikes */
     rv_target targets[RV_MAX_TARGETS];
     int num_targets;
@@ -237,6 +239,7 @@ typedef struct rv_engine_options {
     size_t capacity; /* most examples of a batch, >= 1 */
     bool learn;      /* sweep back and learn */
     bool lockstep;   /* somebody watches timesteps */
+    bool alone;      /* other ranks have nothing to do with it */
     rv_target targets[RV_MAX_TARGETS];
     int num_targets;
 } rv_engine_options;
@@ -245,6 +248,11 @@ int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engin
 void rv_engine_free(rv_engine *engine);
 size_t rv_engine_memory(const rv_engine *engine);     /* bytes, without tapes */
 size_t rv_engine_tape_bound(const rv_engine *engine); /* bytes tapes of hidden populations may grow to */
+
+/* Keeps the state of all examples of a batch, which then advance in lockstep. */
+int rv_engine_keep_blocks(rv_engine *engine);
+/* Lockstep: the first num examples, whose epoch and number are set, go to their start before the batch is run. */
+void rv_engine_begin(rv_engine *engine, size_t num);
 
 /* Measures where the time goes from now on. */
 int rv_engine_measure(rv_engine *engine);
@@ -365,6 +373,8 @@ void rv_gradient_add_bias(const rv_compiled_network *model, const rv_plan_popula
 /* From the batch's gradients to new numbers; and, at the end of an epoch, from what is accumulated. */
 int rv_gradient_learn(rv_engine *engine, size_t batch_num);
 int rv_gradient_flush(rv_engine *engine);
+/* A step with what is accumulated, or else with the gradients that are kept, as they stand. */
+int rv_gradient_learn_kept(rv_engine *engine);
 
 /* Deep R: L1 onto a row of the gradient; after the row's step, whether any of its weights crossed zero; and, after the
  * steps of all rows, the rewiring. */

@@ -231,12 +231,11 @@ int rv_gradient_learn(rv_engine *engine, size_t batch_num)
 
 static double square_of(const rv_engine *engine, const rv_plan_parameter *p, size_t row)
 {
-    return p->accumulated ? engine->model->kernels->sum_squares(p->accumulated + rv_row_begin(&p->rows, row),
-                                                                rv_row_padded(&p->rows, row))
-                          : 0;
+    const float *x = p->accumulated ? p->accumulated : p->gradient;
+    return x ? engine->model->kernels->sum_squares(x + rv_row_begin(&p->rows, row), rv_row_padded(&p->rows, row)) : 0;
 }
 
-/* Squares of what has gathered, which a run that was resumed has not made itself. */
+/* Squares of what has gathered, which a run that was resumed has not made itself, or of gradients that others changed. */
 static void sum_squares(rv_engine *engine)
 {
     const rv_compiled_network *model = engine->model;
@@ -255,6 +254,16 @@ int rv_gradient_flush(rv_engine *engine)
     const rv_compiled_network *model = engine->model;
     if (!engine->learn || model->learning.accumulate <= 1 || !model->accumulated[0])
         return RV_OK;
+    if (engine->squares)
+        sum_squares(engine);
+    return step_all(engine);
+}
+
+int rv_gradient_learn_kept(rv_engine *engine)
+{
+    const rv_compiled_network *model = engine->model;
+    if (model->learning.accumulate > 1)
+        return rv_gradient_flush(engine);
     if (engine->squares)
         sum_squares(engine);
     return step_all(engine);

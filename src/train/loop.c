@@ -102,7 +102,9 @@ static int run_batch(rv_run *run)
 {
     set_examples(run);
     rv_probes_begin(run);
+    run->in_batch = run->at_batch_begin = true;
     int error = rv_hooks_call(run, RV_ON_BATCH_BEGIN, run->batch);
+    run->at_batch_begin = false;
     if (error)
         return error;
     announce_next(run);
@@ -129,6 +131,7 @@ static int run_batch(rv_run *run)
         error = keep_predictions(run);
     if (!error)
         error = rv_hooks_call(run, RV_ON_BATCH_END, run->batch);
+    run->in_batch = false;
     return error ? error : rv_quantities_share(run);
 }
 

@@ -220,6 +220,7 @@ void rv_run_free(rv_run *run)
     rv_history_clear(&run->history);
     rv_quantities_free(run);
     rv_rewirings_free(run);
+    rv_triggers_free(run);
     rv_run_forget_saves(run);
     rv_run_free(run->validation);
     rv_engine_free(run->engine);

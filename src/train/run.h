@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include <ranvier/train.h>
+#include <ranvier/custom_update.h>
 
 #include "engine/engine.h"
 #include "train/bin.h"
@@ -247,6 +247,8 @@ int rv_history_add(rv_history *history, const rv_scores *scores);
 int rv_history_put(const rv_history *history, rv_state *state);
 int rv_history_get(rv_history *history, rv_state *state);
 
+void rv_triggers_free(rv_run *run);
+
 /* ---- runs ----------------------------------------------------------------------------------------------------------- */
 
 /* Where a training run stands. */
@@ -283,6 +285,7 @@ struct rv_run {
     rv_quantity *quantities; /* list */
     rv_monitor *monitors;    /* list */
     rv_rewiring_list *rewirings; /* NULL = none are recorded */
+    rv_trigger *triggers;    /* list */
     const char *setting_up;  /* name of the callback whose set_params is running */
     bool executed;
 
@@ -310,6 +313,8 @@ struct rv_run {
     size_t batch;       /* number of the current one */
     size_t batch_count; /* examples in it */
     size_t batch_first; /* number of its first example, as presented */
+    bool in_batch;       /* from on_batch_begin to on_batch_end: examples have state */
+    bool at_batch_begin; /* on_batch_begin: what they have is that of the batch before */
     bool failed_hook;   /* a timestep hook failed or stopped in this batch */
 
     float **predictions; /* [outputs] (num, n), or NULL */

@@ -8,7 +8,15 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/threads.h"
+#include "engine/custom_update.h"
 #include "train/run.h"
+
+/* A group of custom updates that has been triggered. */
+typedef struct triggered {
+    char *name; /* in the engine's arena, as all of it */
+    rv_bound_group *group;
+    struct triggered *next;
+} triggered;
 
 /* What an input that takes values is being fed. */
 typedef struct feeding {
@@ -23,6 +31,7 @@ struct rv_simulation {
     rv_binner *binners; /* [populations] of SpikeInputs; others are empty */
     uint32_t t;         /* the next step */
     rv_work work;       /* examples */
+    triggered *groups;  /* list */
 };
 
 /* ---- making ---- */
@@ -49,7 +58,7 @@ static int make(rv_simulation *s, size_t num)
 {
     rv_compiled_network *model = s->model;
     rv_context *context = model->context;
-    int error = rv_engine_create(&s->engine, model, &(rv_engine_options){.capacity = num, .lockstep = true});
+    int error = rv_engine_create(&s->engine, model, &(rv_engine_options){.capacity = num, .lockstep = true, .alone = true});
     s->feedings = rv_alloc(context, model->num_populations, sizeof *s->feedings, "simulation");
     s->binners = rv_alloc(context, model->num_populations, sizeof *s->binners, "simulation");
     if (!error && (!s->feedings || !s->binners))
@@ -289,4 +298,30 @@ int rv_simulation_set_state(rv_simulation *s, const rv_population *population, c
                            population->name, name, j, (double)data[j]);
     memcpy(state, data, size * sizeof *state);
     return RV_OK;
+}
+
+/* ---- custom updates ---- */
+
+static int bind_group(rv_simulation *s, const char *name, triggered **out)
+{
+    rv_bound_group *group;
+    const int error = rv_bound_group_create(&group, s->engine, name);
+    if (error)
+        return error;
+    triggered *t = *out = rv_arena_alloc(s->engine->arena, 1, sizeof *t);
+    if (!t || !(t->name = rv_arena_strdup(s->engine->arena, name)))
+        return RV_ERR_MEMORY;
+    t->group = group;
+    t->next = s->groups;
+    s->groups = t;
+    return RV_OK;
+}
+
+int rv_simulation_custom_update(rv_simulation *s, const char *name)
+{
+    triggered *t = s->groups;
+    while (t && name && strcmp(t->name, name))
+        t = t->next;
+    const int error = t && name ? RV_OK : bind_group(s, name, &t);
+    return error ? error : rv_bound_group_run(t->group, s->engine->capacity);
 }
