@@ -255,6 +255,9 @@ static void a_positive_answer_stops_after_the_current_batch(void **state)
     rv_result *result;
     TINY_OK(&t, train_with_answer("batch_end", 1, 1, &result));
     assert_true(rv_result_stopped(result));
+    assert_int_equal(rv_result_num_epochs(result), 0); /* it has metrics, but did not come to its end */
+    assert_non_null(rv_result_history(result, 0));
+    assert_null(rv_result_history(result, 1));
     rv_result_free(result);
     assert_non_null(strstr(trace, "T batch_end 1: 2\n"));
     assert_null(strstr(trace, "T batch_begin 2\n"));
@@ -263,6 +266,7 @@ static void a_positive_answer_stops_after_the_current_batch(void **state)
     TINY_OK(&t, train_with_answer("epoch_end", 1, 1, &result));
     assert_true(rv_result_stopped(result));
     assert_int_equal(rv_result_num_epochs(result), 2);
+    assert_null(rv_result_history(result, 2));
     rv_result_free(result);
     assert_null(strstr(trace, "T epoch_begin 2\n"));
 
@@ -287,6 +291,22 @@ static void a_negative_answer_fails_with_that_code(void **state)
             last--;
         assert_memory_equal(last + 2, hooks[i], strlen(hooks[i])); /* nothing was called after it */
         rv_result_free(result);
+    }
+}
+
+static void a_failure_without_a_message_is_not_explained_with_an_older_one(void **state)
+{
+    (void)state;
+    static const char *const hooks[] = {"set_params", "set_first", "train_begin", "batch_end", "train_end"};
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        rv_result *result;
+        char expected[128];
+        rv_error_set(t.context, RV_ERR_FILE, "an older fault");
+        assert_int_equal(train_with_answer(hooks[i], 0, -77, &result), -77);
+        rv_result_free(result);
+        snprintf(expected, sizeof expected, "%s failed with code -77", hooks[i]);
+        if (!strstr(rv_last_error(t.context), expected))
+            fail_msg("'%s' is not in: %s", expected, rv_last_error(t.context));
     }
 }
 
@@ -383,6 +403,7 @@ int main(void)
         TEST(callbacks_are_called_in_list_order_and_set_first_once_per_class),
         TEST(a_positive_answer_stops_after_the_current_batch),
         TEST(a_negative_answer_fails_with_that_code),
+        TEST(a_failure_without_a_message_is_not_explained_with_an_older_one),
         TEST(what_was_created_is_destroyed_even_if_another_callback_fails),
         TEST(a_run_tells_which_examples_a_batch_holds),
     };

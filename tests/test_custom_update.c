@@ -300,6 +300,49 @@ static void updates_that_write_do_so_to_the_same_bits_on_any_number_of_threads(v
     assert_memory_not_equal(plain, first, sizeof first);
 }
 
+/* Nobody watches timesteps, and yet the state of all examples is there at the end. */
+static void a_group_at_the_end_of_batches_sees_the_state_that_is_recorded(void **state)
+{
+    (void)state;
+    float plain[TINY_WEIGHTS], watched[TINY_WEIGHTS], sum[TINY_OUTPUTS], mean[TINY_OUTPUTS];
+    create(1, true);
+    trained(NULL, 0, plain);
+    tiny_free(&net);
+    create(2, true);
+    add_variable((rv_update_variable_desc){.population = net.output, .name = "Sum"});
+    add_variable((rv_update_variable_desc){.population = net.output, .name = "Mean"});
+    const rv_reference into = {net.output, NULL, "Sum", RV_ACCESS_SUM_BATCH};
+    add(&(rv_custom_update_desc){
+        .group = "Look", .references = {{net.output, NULL, "V", RV_ACCESS_READ}, into}, .update = copy});
+    add(&(rv_custom_update_desc){
+        .group = "Look",
+        .references = {{net.output, NULL, "VAvg", RV_ACCESS_READ}, {net.output, NULL, "Mean", RV_ACCESS_SUM_BATCH}},
+        .update = copy});
+    rv_callback callbacks[] = {
+        rv_custom_update_on_batch_end((rv_custom_update_on_desc){.name = "Look"}),
+        rv_var_recorder((rv_var_recorder_desc){.population = net.output, .var = "v", .key = "v"}),
+    };
+    rv_result_free(tiny_train(&net, callbacks, 2, 3));
+    tiny_weights(&net, watched);
+    assert_memory_equal(plain, watched, sizeof plain);
+
+    rv_result *result = tiny_evaluate(&net, callbacks, 2);
+    get((rv_variable){.population = net.output, .name = "Sum"}, sum, TINY_OUTPUTS);
+    get((rv_variable){.population = net.output, .name = "Mean"}, mean, TINY_OUTPUTS);
+    const rv_entry *last = rv_result_data(result, "v")->items + TINY_EXAMPLES - 3; /* the last batch */
+    for (size_t k = 0; k < TINY_OUTPUTS; k++) {
+        double end = 0, average = 0;
+        for (size_t e = 0; e < 3; e++) {
+            end += (double)last[e].values[(TINY_STEPS - 1) * TINY_OUTPUTS + k];
+            for (size_t step = 0; step < TINY_STEPS; step++)
+                average += (double)last[e].values[step * TINY_OUTPUTS + k] / TINY_STEPS;
+        }
+        assert_true(sum[k] == (float)end && end != 0);
+        assert_true(fabs((double)mean[k] - average) < 1e-5);
+    }
+    rv_result_free(result);
+}
+
 /* As a parameter of the neurons would do it. */
 static void a_batch_begins_with_the_state_that_an_update_gives_it(void **state)
 {
@@ -480,9 +523,9 @@ static void eprops_softmax_can_be_made_again(void **state)
 {
     (void)state;
     training_task task;
-    float *weights[2];
+    float *weights[3];
     size_t size = 0;
-    for (int again = 0; again < 2; again++) {
+    for (int again = 0; again < 3; again++) { /* as it is; with all three in every step; and once more after a batch */
         rv_compiled_network *model;
         rv_result *result;
         training_task_desc desc = {.rule = TRAINING_EPROP,
@@ -497,6 +540,7 @@ static void eprops_softmax_can_be_made_again(void **state)
         assert_int_equal(training_task_create(&task, &desc), 0);
         assert_int_equal(training_task_compile(&model, &task, 4), 0);
         rv_callback callbacks[] = {
+            rv_custom_update_on_batch_end((rv_custom_update_on_desc){.name = "Softmax3"}),
             rv_custom_update_on_timestep_end((rv_custom_update_on_desc){.name = "Softmax1"}),
             rv_custom_update_on_timestep_end((rv_custom_update_on_desc){.name = "Softmax2"}),
             rv_custom_update_on_timestep_end((rv_custom_update_on_desc){.name = "Softmax3"}),
@@ -504,7 +548,7 @@ static void eprops_softmax_can_be_made_again(void **state)
         const rv_train_desc train = {.data = training_task_data(&task, task.spikes),
                                      .num_epochs = 2,
                                      .callbacks = callbacks,
-                                     .num_callbacks = again ? 3 : 0,
+                                     .num_callbacks = again == 1 ? 4 : again == 2,
                                      .no_callbacks = !again};
         if (rv_train(&result, model, &train))
             fail_msg("%s", rv_last_error(task.context));
@@ -514,8 +558,9 @@ static void eprops_softmax_can_be_made_again(void **state)
         training_task_free(&task);
     }
     assert_memory_equal(weights[0], weights[1], size * sizeof(float));
-    free(weights[0]);
-    free(weights[1]);
+    assert_memory_equal(weights[0], weights[2], size * sizeof(float));
+    for (int again = 0; again < 3; again++)
+        free(weights[again]);
     create(1, false);
 }
 
@@ -623,6 +668,7 @@ int main(void)
         cmocka_unit_test_teardown(a_variable_per_example_is_recorded_and_starts_anew, tear_down),
         cmocka_unit_test_teardown(updates_that_read_change_no_bit_of_training, tear_down),
         cmocka_unit_test_teardown(updates_that_write_do_so_to_the_same_bits_on_any_number_of_threads, tear_down),
+        cmocka_unit_test_teardown(a_group_at_the_end_of_batches_sees_the_state_that_is_recorded, tear_down),
         cmocka_unit_test_teardown(a_batch_begins_with_the_state_that_an_update_gives_it, tear_down),
         cmocka_unit_test_teardown(a_filter_says_when, tear_down),
         cmocka_unit_test_teardown(weights_are_updated_as_if_they_were_read_and_set, tear_down),

@@ -139,6 +139,7 @@ typedef struct rv_reduce_lr_on_plateau_desc {
     size_t cooldown;        /* epochs after a reduction in which nothing is counted; default 0 */
     double min_lr;          /* >= 0; default 0 */
     const char *param_name; /* default "alpha"; must outlive the run */
+    const char *optimiser;  /* see rv_compiled_network_optimiser; must outlive the run; default "optimiser" */
 } rv_reduce_lr_on_plateau_desc;
 RV_API rv_callback rv_reduce_lr_on_plateau(rv_reduce_lr_on_plateau_desc desc);
 

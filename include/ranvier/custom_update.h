@@ -39,8 +39,8 @@ typedef enum rv_access {
 typedef struct rv_reference {
     const rv_population *population; /* whose; or */
     const rv_connection *connection; /* of a connection */
-    /* Population: state ("V", "A", "RefracTime", "Input"), "Isyn" and e-prop's "Softmax" (these two to read only),
-     * parameters ("Vthresh", "tau_mem"), "DeltaBias", "BiasM", "BiasV". Connection: "g", "d", "Gradient", "DeltaG", "M",
+    /* Population: state ("V", "A", "RefracTime", "Input"); to read only "Isyn", what its readout is so far ("VAvg", "VMax",
+     * "Scount", ...) and e-prop's "Softmax"; parameters ("Vthresh", "tau_mem"), "DeltaBias", "BiasM", "BiasV". Connection: "g", "d", "Gradient", "DeltaG", "M",
      * "V". And those added with rv_update_variable_add. NULL ends a list. */
     const char *name;
     rv_access access;
@@ -108,7 +108,7 @@ RV_API int rv_trigger_add(rv_trigger **out, rv_run *run, const char *group);
 /* Whether it is about the state of examples: it can then be fired from on_batch_begin to on_batch_end only. */
 RV_API bool rv_trigger_is_of_state(const rv_trigger *trigger);
 /* Errors: RV_ERR_STATE outside of a batch; RV_ERR_VALUE if an update wrote what is not finite, or out of the variable's
- * range. */
+ * range, into what examples share. */
 RV_API int rv_trigger_fire(rv_trigger *trigger);
 
 #ifdef __cplusplus

@@ -408,8 +408,10 @@ RV_API int rv_predict(rv_result **out, rv_compiled_network *model, const rv_eval
 /* ---- results ----------------------------------------------------------------------------------------------------------- */
 
 RV_API void rv_result_free(rv_result *result);
-RV_API size_t rv_result_num_epochs(const rv_result *result); /* finished ones; 1 for a test */
-/* Metrics of an epoch (0 = the first of the run), val_* included. */
+/* Finished ones, not one in which the run was stopped; 1 for a test. */
+RV_API size_t rv_result_num_epochs(const rv_result *result);
+/* Metrics of an epoch (0 = the first of the run), val_* included; after the finished ones that in which the run was
+ * stopped; NULL past the end. */
 RV_API const rv_metrics *rv_result_history(const rv_result *result, size_t epoch);
 /* Metrics of the last epoch, or of the test. */
 RV_API const rv_metrics *rv_result_metrics(const rv_result *result);

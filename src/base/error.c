@@ -62,6 +62,13 @@ int rv_fail(rv_context *context, int code, const char *format, ...)
     return code;
 }
 
+void rv_error_clear(rv_context *context)
+{
+    pthread_mutex_lock(&context->error_lock);
+    context->error[0] = '\0';
+    pthread_mutex_unlock(&context->error_lock);
+}
+
 int rv_fail_memory(rv_context *context, size_t bytes, const char *what)
 {
     if (bytes == SIZE_MAX)

@@ -12,6 +12,9 @@
  * depend on scheduling notes what failed and calls rv_fail after it. */
 __attribute__((format(printf, 3, 4))) int rv_fail(rv_context *context, int code, const char *format, ...);
 
+/* Forgets the last error, so that what fails next and says nothing is not explained with it. */
+void rv_error_clear(rv_context *context);
+
 /* RV_ERR_MEMORY with what was asked for; bytes SIZE_MAX = more than can be addressed. */
 int rv_fail_memory(rv_context *context, size_t bytes, const char *what);
 

@@ -43,7 +43,7 @@ static int set_params(void *user, rv_run *run)
     if (!(d->min_lr >= 0 && isfinite(d->min_lr)))
         return rv_fail(state->context, RV_ERR_VALUE, "ReduceLROnPlateau: min_lr must be >= 0, got %g", d->min_lr);
     state->model = rv_run_compiled_network(run);
-    const int rc = rv_optimiser_param_get(state->model, d->param_name, &current);
+    const int rc = rv_named_optimiser_param_get(state->model, d->optimiser, d->param_name, &current);
     return rc < 0 ? rc : rv_best_watch(&state->best, run, d->monitor, d->mode, d->min_delta);
 }
 
@@ -51,12 +51,13 @@ static int reduce(reduce_lr *state)
 {
     const rv_reduce_lr_on_plateau_desc *d = &state->desc;
     double current;
-    const int rc = rv_optimiser_param_get(state->model, d->param_name, &current);
+    const int rc = rv_named_optimiser_param_get(state->model, d->optimiser, d->param_name, &current);
     if (rc < 0 || current <= d->min_lr)
         return rc;
     state->cooling = d->cooldown;
     state->waited = 0;
-    return rv_optimiser_param_set(state->model, d->param_name, fmax(current * d->factor, d->min_lr));
+    return rv_named_optimiser_param_set(state->model, d->optimiser, d->param_name,
+                                        fmax(current * d->factor, d->min_lr));
 }
 
 static int on_epoch_end(void *user, size_t epoch, const rv_metrics *metrics)

@@ -11,7 +11,7 @@ typedef struct callback_entry {
     const char *commands[6]; /* of a LambdaCallback, by event */
     size_t epoch_interval, batch_interval, resumable, keep, budget, patience, start_from_epoch, every, length, warm_up, cooldown;
     double interval, min_delta, baseline, factor, from, to, min_lr;
-    int mode, decay, stream; /* indices into their choices */
+    int mode, decay, stream, serialiser; /* indices into their choices */
     node *examples, *neurons, *src_neurons, *trg_neurons, *timesteps, *schedule, *filter;
     rv_flag record_counts, save_last, delete_checkpoint, restore_best_weights, per_batch, append;
 } callback_entry;
@@ -39,16 +39,16 @@ CALLBACK_KIND(progress_bar, 2);
 CALLBACK_KIND(spike_recorder, 8);
 CALLBACK_KIND(var_recorder, 9);
 CALLBACK_KIND(conn_var_recorder, 9);
-CALLBACK_KIND(checkpoint, 4);
+CALLBACK_KIND(checkpoint, 5);
 CALLBACK_KIND(model_checkpoint, 5);
 CALLBACK_KIND(backup_and_restore, 2);
 CALLBACK_KIND(csv_logger, 2);
 CALLBACK_KIND(tensor_board, 2);
 CALLBACK_KIND(timer, 1);
 CALLBACK_KIND(early_stopping, 7);
-CALLBACK_KIND(param_schedule, 3);
+CALLBACK_KIND(param_schedule, 4);
 CALLBACK_KIND(learning_rate_schedule, 10);
-CALLBACK_KIND(reduce_lr_on_plateau, 8);
+CALLBACK_KIND(reduce_lr_on_plateau, 9);
 extern const key activity_keys[1];
 CALLBACK_KIND(lambda_callback, 6);
 extern const key custom_update_keys[2];

@@ -23,7 +23,11 @@ int make_progress_bar(callback_scope *scope, const callback_entry *entry)
     return STATUS_OK;
 }
 
+static const char *const serialisers[] = {"numpy", NULL};
+
 const key checkpoint_keys[] = {
+    {"serialiser", KEY_CHOICE, FIELD(serialiser), .standard = "numpy", .choices = serialisers,
+     .help = "NumPy files under mlGeNN's names"},
     {"epoch_interval", KEY_COUNT, FIELD(epoch_interval), .standard = "1", .min = 1,
      .help = "save after every so many epochs, and after the last one"},
     {"batch_interval", KEY_COUNT, FIELD(batch_interval), .standard = "0",

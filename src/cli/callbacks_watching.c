@@ -43,11 +43,14 @@ const key param_schedule_keys[] = {
     {"schedule", KEY_NODE, FIELD(schedule), .required = true, .help = "table of type and parameters"},
     {"optimiser", KEY_TEXT, FIELD(optimiser),
      .help = "optimiser, delay_optimiser, bias_optimiser, or the connection whose own it is; default: all"},
+    {"per_batch", KEY_FLAG, FIELD(per_batch), .standard = "false",
+     .help = "before every batch; the schedule's epochs then are batches, counted from the start"},
 };
 
 int make_param_schedule(callback_scope *scope, const callback_entry *entry)
 {
-    rv_optimiser_param_schedule_desc desc = {.param_name = entry->param_name, .optimiser = entry->optimiser};
+    rv_optimiser_param_schedule_desc desc = {.param_name = entry->param_name, .optimiser = entry->optimiser,
+                                             .per_batch = entry->per_batch == RV_ON};
     const int status = schedule_read(entry->schedule, &scope->list->store, &desc.func, &desc.user);
     if (!status)
         callback_list_add(scope->list, rv_optimiser_param_schedule(desc));
@@ -100,6 +103,8 @@ const key reduce_lr_on_plateau_keys[] = {
     {"cooldown", KEY_COUNT, FIELD(cooldown), .standard = "0", .help = "epochs in which nothing is counted after it fell"},
     {"min_lr", KEY_NUMBER, FIELD(min_lr), .standard = "0", .help = "it never falls below"},
     {"param_name", KEY_TEXT, FIELD(param_name), .standard = "alpha", .help = "parameter of the optimiser"},
+    {"optimiser", KEY_TEXT, FIELD(optimiser), .standard = "optimiser",
+     .help = "or delay_optimiser, bias_optimiser, or the connection whose own it is"},
 };
 
 int make_reduce_lr_on_plateau(callback_scope *scope, const callback_entry *entry)
@@ -113,6 +118,7 @@ int make_reduce_lr_on_plateau(callback_scope *scope, const callback_entry *entry
                                        .cooldown = entry->cooldown,
                                        .min_lr = entry->min_lr,
                                        .param_name = entry->param_name,
+                                       .optimiser = entry->optimiser,
                                    }));
     return STATUS_OK;
 }

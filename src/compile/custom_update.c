@@ -125,13 +125,23 @@ int rv_plan_renew_variables(rv_compiled_network *model, rv_plan_connection *c)
     return RV_OK;
 }
 
+/* "VAvg", "VMax", ...: NULL if the readout has no such variable. */
+static const rv_readout_variable *find_readout(const rv_plan_population *p, const char *name)
+{
+    for (int i = 0; p && p->readout && i < p->readout->num_variables; i++)
+        if (!strcmp(name, p->readout->variables[i].name))
+            return &p->readout->variables[i];
+    return NULL;
+}
+
 static bool is_taken(rv_compiled_network *model, const rv_update_variable_desc *desc)
 {
     size_t size;
     const rv_plan_population *p = rv_plan_find_population(model, desc->population);
     const rv_variable variable = {desc->population, desc->connection, desc->name};
-    const bool state = p && (rv_plan_find_state(p, desc->name) != RV_NONE || find_variable(p->variables, desc->name) ||
-                             !strcmp(desc->name, "Isyn") || !strcmp(desc->name, "Softmax"));
+    const bool state =
+        p && (rv_plan_find_state(p, desc->name) != RV_NONE || find_variable(p->variables, desc->name) ||
+              find_readout(p, desc->name) || !strcmp(desc->name, "Isyn") || !strcmp(desc->name, "Softmax"));
     return state || rv_variable_size(model, variable, &size) == RV_OK;
 }
 
@@ -236,6 +246,8 @@ static int fail_variable(const rv_compiled_network *model, const char *group, co
     append(list, sizeof list, p->num_groups ? "Isyn" : NULL);
     append(list, sizeof list, p->input != RV_NONE ? "Input" : NULL);
     append(list, sizeof list, has_softmax(model, p) ? "Softmax" : NULL);
+    for (int i = 0; p->readout && i < p->readout->num_variables; i++)
+        append(list, sizeof list, p->readout->variables[i].name);
     for (int i = 0; i < p->model->num_params; i++)
         append(list, sizeof list, p->model->params[i].name);
     for (const rv_plan_variable *v = p->variables; v; v = v->next)
@@ -292,8 +304,11 @@ static int resolve(const rv_compiled_network *model, const char *group, const rv
     *n = p ? p->n : 0;
     const rv_plan_variable *own = p ? find_variable(p->variables, given->name) : NULL;
     const bool softmax = p && !strcmp(given->name, "Softmax") && has_softmax(model, p);
+    out->readout = find_readout(p, given->name);
     if (p && !strcmp(given->name, "Isyn") && p->num_groups)
         out->kind = RV_REFERENCE_ISYN;
+    else if (out->readout)
+        out->kind = RV_REFERENCE_READOUT;
     else if (softmax)
         out->offset = p->eprop.softmax;
     else if (own && own->state != RV_NONE)
@@ -301,7 +316,7 @@ static int resolve(const rv_compiled_network *model, const char *group, const rv
     else if (!p || (out->offset = rv_plan_find_state(p, given->name)) == RV_NONE)
         return resolve_shared(model, group, given, out, n);
     out->single = own && own->single;
-    if ((softmax || out->kind == RV_REFERENCE_ISYN) && given->access != RV_ACCESS_READ)
+    if ((softmax || out->kind != RV_REFERENCE_STATE) && given->access != RV_ACCESS_READ)
         return rv_fail(context, RV_ERR_ARGUMENT, "custom update of group '%s': '%s' can only be read", group,
                        given->name);
     return RV_OK;

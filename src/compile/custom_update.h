@@ -18,18 +18,20 @@ struct rv_plan_variable {
 };
 
 typedef enum rv_reference_kind {
-    RV_REFERENCE_SHARED, /* by name, of all examples */
-    RV_REFERENCE_STATE,  /* offset in the block */
-    RV_REFERENCE_ISYN,   /* what the neurons integrate */
+    RV_REFERENCE_SHARED,  /* by name, of all examples */
+    RV_REFERENCE_STATE,   /* offset in the block */
+    RV_REFERENCE_ISYN,    /* what the neurons integrate */
+    RV_REFERENCE_READOUT, /* what is made of the readout's state so far */
 } rv_reference_kind;
 
 typedef struct rv_plan_reference {
     rv_reference_kind kind;
     rv_access access;
     bool single;
-    uint32_t population; /* STATE, ISYN */
-    size_t offset;       /* STATE */
-    rv_variable shared;  /* SHARED */
+    uint32_t population;                /* STATE, ISYN, READOUT */
+    size_t offset;                      /* STATE */
+    const rv_readout_variable *readout; /* READOUT */
+    rv_variable shared;                 /* SHARED */
 } rv_plan_reference;
 
 struct rv_plan_update {

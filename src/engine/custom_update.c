@@ -113,6 +113,19 @@ static void get_isyn(const rv_plan_population *p, const float *state, float *out
             out[j] += state[p->groups[g].in_syn + j] * p->groups[g].scale[j];
 }
 
+static void get_readout(const rv_engine *engine, const rv_plan_reference *r, size_t example, float *out)
+{
+    const rv_plan_population *p = &engine->model->populations[r->population];
+    const float *state = engine->examples[example].readout_state + p->readout_state;
+    const rv_output_shape shape = rv_output_shape_of(engine->model, p);
+    if (r->readout->value)
+        r->readout->value(out, state, &shape);
+    else if (p->readout->value)
+        p->readout->value(out, state, &shape);
+    else
+        memcpy(out, state, p->n * sizeof *out);
+}
+
 /* Where the function finds, or leaves, the numbers of reference k of an example. */
 static float *show(const update_job *job, int k, size_t example, float *scratch)
 {
@@ -127,6 +140,10 @@ static float *show(const update_job *job, int k, size_t example, float *scratch)
         return b->buffer[k];
     if (r->kind == RV_REFERENCE_ISYN) {
         get_isyn(&job->engine->model->populations[r->population], state, scratch);
+        return scratch;
+    }
+    if (r->kind == RV_REFERENCE_READOUT) {
+        get_readout(job->engine, r, example, scratch);
         return scratch;
     }
     if (!r->single || b->n == 1)

@@ -72,7 +72,7 @@ static void flatten(const rv_history *history, const rv_metric_value *items, dou
     }
 }
 
-int rv_history_add(rv_history *history, const rv_scores *scores)
+int rv_history_add(rv_history *history, const rv_scores *scores, bool finished)
 {
     double *flat = rv_alloc(history->context, history->num_metrics + history->num_sums, sizeof *flat, "history");
     if (!flat)
@@ -80,6 +80,7 @@ int rv_history_add(rv_history *history, const rv_scores *scores)
     flatten(history, scores->items, flat, flat + history->num_metrics);
     const int error = add(history, flat, flat + history->num_metrics);
     rv_free(flat);
+    history->num_finished += finished && !error;
     return error;
 }
 
@@ -149,6 +150,7 @@ int rv_history_get(rv_history *history, rv_state *state)
     for (size_t e = 0; !error && e < num; e++)
         error = add(history, (const double *)values->data + e * history->num_metrics,
                     (const double *)sums->data + e * history->num_sums);
+    history->num_finished = history->num_epochs;
     return error;
 }
 

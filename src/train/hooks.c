@@ -23,6 +23,7 @@ int rv_callback_explain(rv_run *run, const rv_callback *callback, const char *ho
 static int set_up(rv_run *run, rv_hooks *hooks, size_t i)
 {
     rv_callback *callback = &hooks->callbacks[i];
+    rv_error_clear(run->context);
     if (callback->create) {
         const int error = callback->create(&callback->user, callback, run->context);
         if (error)
@@ -43,6 +44,7 @@ static int set_first(rv_run *run, rv_hooks *hooks, size_t i)
     for (size_t k = 0; k < i; k++)
         if (hooks->callbacks[k].set_first && !strcmp(rv_callback_name(&hooks->callbacks[k]), rv_callback_name(callback)))
             return RV_OK;
+    rv_error_clear(run->context);
     const int error = callback->set_first(callback->user);
     return error < 0 ? rv_callback_explain(run, callback, "set_first", error) : RV_OK;
 }
@@ -57,6 +59,7 @@ static int key_of(rv_run *run, const rv_hooks *hooks, size_t i, char text[24], c
         *key = "";
         return RV_OK;
     }
+    rv_error_clear(run->context);
     const int error = callback->get_data(callback->user, key, &entries);
     if (error < 0)
         return rv_callback_explain(run, callback, "get_data", error);
@@ -176,6 +179,7 @@ int rv_hooks_call(rv_run *run, rv_event event, size_t number)
     int error = RV_OK;
     for (size_t i = 0; !error && i < run->hooks.num; i++) {
         const rv_callback *callback = &run->hooks.callbacks[i];
+        rv_error_clear(run->context);
         const int code = call(callback, event, number, &metrics);
         if (code < 0)
             error = rv_callback_explain(run, callback, hook_name[event], code);

@@ -239,10 +239,11 @@ static int run_epoch(rv_run *run, const rv_position *begun)
     rv_rewirings_note(run);
     if (!error && run->validation && !is_stopped(run))
         error = validate(run);
+    const bool finished = !is_stopped(run); /* its end may be what stops the run */
     if (!error)
         error = rv_hooks_call(run, RV_ON_EPOCH_END, run->epoch);
     if (!error)
-        error = rv_history_add(&run->history, &run->scores);
+        error = rv_history_add(&run->history, &run->scores, finished);
     return error ? error : settle(run, (rv_position){run->epoch + 1, 0, false});
 }
 
@@ -271,7 +272,7 @@ static int test(rv_run *run)
     if (!error)
         error = run_batches(run, 0);
     if (!error)
-        error = rv_history_add(&run->history, &run->scores);
+        error = rv_history_add(&run->history, &run->scores, !is_stopped(run));
     return error ? error : rv_hooks_call(run, RV_ON_TEST_END, 0);
 }
 

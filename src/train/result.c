@@ -114,7 +114,7 @@ void rv_result_free(rv_result *result)
 
 size_t rv_result_num_epochs(const rv_result *result)
 {
-    return result->history.num_epochs;
+    return result->history.num_finished;
 }
 
 const rv_metrics *rv_result_history(const rv_result *result, size_t epoch)

@@ -102,7 +102,8 @@ typedef enum rv_event {
 int rv_hooks_call(rv_run *run, rv_event event, size_t number);
 
 const char *rv_callback_name(const rv_callback *callback);
-/* A code that a hook of a callback returned, with a line of its own where it is negative and nothing was said. */
+/* A code that a hook of a callback returned, with a line of its own where it is negative and nothing was said since
+ * rv_error_clear. */
 int rv_callback_explain(rv_run *run, const rv_callback *callback, const char *hook, int code);
 
 /* All ranks go on, stop or fail together. A stop that was asked for at any time counts from here on. */
@@ -236,6 +237,7 @@ typedef struct rv_history {
     rv_context *context;
     rv_metrics *epochs; /* (num_epochs) */
     size_t num_epochs, max_epochs;
+    size_t num_finished; /* of them: the last one may not be */
     size_t num_metrics, num_sums; /* of an epoch */
     rv_metric_value *items;       /* (num_metrics) names and sizes, as all epochs have them */
     char (*names)[RV_LABEL_SIZE]; /* (2 * num_metrics) name and label of each */
@@ -243,7 +245,8 @@ typedef struct rv_history {
 
 int rv_history_create(rv_history *history, rv_run *run);
 void rv_history_clear(rv_history *history);
-int rv_history_add(rv_history *history, const rv_scores *scores);
+/* finished: not of an epoch in which the run was stopped. */
+int rv_history_add(rv_history *history, const rv_scores *scores, bool finished);
 int rv_history_put(const rv_history *history, rv_state *state);
 int rv_history_get(rv_history *history, rv_state *state);
 

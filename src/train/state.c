@@ -193,8 +193,10 @@ static int put_callbacks(rv_run *run, rv_state *state)
         error = enter(run, state, i);
         if (!error)
             error = rv_state_put(state, "saved", RV_UINT8, &saved, 1);
-        if (!error)
-            error = rv_callback_explain(run, callback, "save", callback->save(callback->user, state));
+        if (error)
+            break;
+        rv_error_clear(run->context);
+        error = rv_callback_explain(run, callback, "save", callback->save(callback->user, state));
     }
     return error;
 }
@@ -210,8 +212,10 @@ static int get_callbacks(rv_run *run, rv_state *state)
         if (!error && !rv_state_find(state, "saved"))
             error = rv_fail(run->context, RV_ERR_CHECKPOINT, "resume: callback %s was not there when the checkpoint was made",
                             rv_callback_name(callback));
-        if (!error)
-            error = rv_callback_explain(run, callback, "load", callback->load(callback->user, state));
+        if (error)
+            break;
+        rv_error_clear(run->context);
+        error = rv_callback_explain(run, callback, "load", callback->load(callback->user, state));
     }
     return error;
 }
