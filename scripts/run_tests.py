@@ -185,6 +185,8 @@ def main():
     options.folder = os.path.abspath(options.folder)
     os.makedirs(os.path.join(options.folder, "test-logs"), exist_ok=True)
 
+    # A shell's background jobs ignore SIGINT, and so would the programs whose answer to it is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     tests = load_tests(options)
     print(f"test {os.path.relpath(options.folder)}: {len(tests)} programs", flush=True)
