@@ -112,7 +112,7 @@ def fails_at(folder, old, new, message, marker=None, args=("info",)):
 
 @case
 def help_is_found_in_every_way_and_goes_to_standard_output(_):
-    for command in "train", "evaluate", "info", "help":
+    for command in "train", "evaluate", "convert", "info", "help":
         shown = run(command, "--help")
         check_status(shown, 0)
         check(shown.stdout.startswith(f"usage: ranvier {command}"), shown.stdout)
@@ -124,11 +124,22 @@ def help_is_found_in_every_way_and_goes_to_standard_output(_):
 @case
 def the_manual_names_every_option_and_every_key(_):
     manual = run("help", "--man").stdout.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "")
-    for command in "train", "evaluate", "info", "help":
+    for command in "train", "evaluate", "convert", "info", "help":
         for option in re.findall(r"--[a-z]+", run("help", command).stdout):
             check(option in manual, f"{option} of {command} is not in the manual")
     for key in re.findall(r"^  ([a-z_]+) ", run("help", "experiment").stdout, re.M):
         check(f"\n{key}" in manual, f"key {key} is not in the manual")
+
+
+@case
+def models_of_every_kind_are_listed(_):
+    shown = run("info", "--models").stdout
+    for line in ("neuron LeakyIntegrateFire", "synapse Exponential", "connectivity Conv2D: ", "readout AvgVar",
+                 "loss SparseCategoricalCrossentropy", "metric SparseCategoricalAccuracy", "optimiser Adam",
+                 "initializer Normal"):
+        check(re.search(f"^{line}", shown, re.M), f"{line} is not listed: {shown}")
+    for key, of in ("conv_padding", "Conv2D"), ("weight_decay", "AdamW"), ("sd", "Normal"):
+        check(re.search(rf"^\w+ {of}\b.*\n(  .*\n)*  {key} ", shown, re.M), f"{key} of {of} is not listed: {shown}")
 
 
 @case

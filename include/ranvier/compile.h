@@ -19,6 +19,14 @@ typedef struct rv_inference_desc {
     size_t example_timesteps; /* steps of one example, >= 1; required */
     double dt;                /* ms, > 0; default 1 */
     size_t batch_size;        /* examples in flight at once; results do not depend on it; default 1 */
+
+    /* Every example starts at rest. With one of the last two off, those of a run's first batch do, and the example at a
+     * position of any other batch goes on from the one at this position of the batch before: results depend on
+     * batch_size and on the order of examples. Readouts always start afresh. */
+    rv_flag reset_time_between_batches; /* off: recorded spike times go on from batch to batch; default on */
+    rv_flag reset_vars_between_batches; /* off: the neurons' state goes on; default on */
+    rv_flag reset_in_syn_between_batches; /* off: synaptic inputs go on, and spikes on their way arrive, as mlGeNN's do by
+                                             default; delays must be shorter than an example; default on */
 } rv_inference_desc;
 RV_API int rv_compile_inference(rv_compiled_network **out, rv_network *network, const rv_inference_desc *desc);
 

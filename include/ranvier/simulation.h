@@ -28,7 +28,7 @@ RV_API int rv_simulation_set_input(rv_simulation *simulation, const rv_input *in
 /* One timestep of all examples. Errors: RV_ERR_STATE after example_timesteps of them. */
 RV_API int rv_simulation_step_time(rv_simulation *simulation);
 
-/* Back to timestep 0, at rest, and inputs to silence. PoissonInputs go on to other random numbers: the n-th presentation
+/* Back to timestep 0, at rest, and inputs to silence. What rv_inference_desc does not reset between batches goes on. PoissonInputs go on to other random numbers: the n-th presentation
  * has those of epoch n. */
 RV_API int rv_simulation_reset_time(rv_simulation *simulation);
 

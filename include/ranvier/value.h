@@ -53,6 +53,8 @@ RV_API rv_value rv_initialize(const rv_initializer *initializer, const double *p
 
 /* A built-in initializer by name ("Normal" or "normal"), or NULL. */
 RV_API const rv_initializer *rv_initializer_by_name(const char *name);
+/* For help and documentation: the built-in ones in order; NULL past the end. */
+RV_API const rv_initializer *rv_initializer_at(int index);
 
 #define RV_MAX_PARAMS 16
 

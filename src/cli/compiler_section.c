@@ -11,6 +11,7 @@ typedef struct compiler_table {
     learning_keys learning;
     rv_eventprop_desc desc;
     rv_eprop_desc eprop;
+    rv_inference_desc inference;
     rv_flag online, per_timestep_loss, train_output_bias;
     size_t k;
     int feedback; /* rv_feedback */
@@ -25,6 +26,7 @@ typedef struct named_parts {
 } named_parts;
 
 #define DESC(field) offsetof(compiler_table, desc.field)
+#define INFERENCE_DESC(field) offsetof(compiler_table, inference.field)
 #define EPROP_DESC(field) offsetof(compiler_table, eprop.field)
 
 const key compiler_keys[] = {
@@ -82,6 +84,15 @@ static const key eprop_keys[] = {
      .help = "keeps traces of every synapse: the same gradients, a hundred times as slow"},
 };
 
+static const key inference_keys[] = {
+    {"reset_time_between_batches", KEY_FLAG, INFERENCE_DESC(reset_time_between_batches), .standard = "true",
+     .help = "false: recorded spike times go on from batch to batch"},
+    {"reset_vars_between_batches", KEY_FLAG, INFERENCE_DESC(reset_vars_between_batches), .standard = "true",
+     .help = "false: neurons go on from the example at their position of the batch before"},
+    {"reset_in_syn_between_batches", KEY_FLAG, INFERENCE_DESC(reset_in_syn_between_batches), .standard = "true",
+     .help = "false: so do synaptic inputs, and spikes on their way arrive (mlGeNN's default)"},
+};
+
 static const key few_spike_keys[] = {
     {"k", KEY_COUNT, offsetof(compiler_table, k), .standard = "10", .min = 1,
      .help = "timesteps of a layer, as of its neurons; example_timesteps follows from it"},
@@ -97,7 +108,7 @@ enum {
 static const variant compilers[] = {
     [EVENTPROP] = {"eventprop", eventprop_keys, COUNT_OF(eventprop_keys), "learns by exact gradients at spike times"},
     [EPROP] = {"eprop", eprop_keys, COUNT_OF(eprop_keys), "learns by e-prop: eligibility times a learning signal"},
-    [INFERENCE] = {"inference", NULL, 0, "does not learn"},
+    [INFERENCE] = {"inference", inference_keys, COUNT_OF(inference_keys), "does not learn"},
     [FEW_SPIKE] = {"few_spike", few_spike_keys, COUNT_OF(few_spike_keys), "runs networks of FewSpikeRelu neurons"},
 };
 
@@ -182,6 +193,7 @@ int compiler_section_read(compiler_section *out, node *where, rv_context *contex
     out->eprop = index == EPROP;
     out->few_spike = index == FEW_SPIKE;
     out->k = table.k;
+    out->inference_desc = table.inference;
     out->learning = table.learning;
     out->regularisations = table.regularisations;
     out->delay_learn_conns = table.delay_learn_conns;
@@ -264,11 +276,10 @@ static int find_parts(const compiler_section *section, const rv_network *network
 int compiler_section_compile(rv_compiled_network **out, const compiler_section *section, rv_network *network,
                              rv_context *context, bool learn)
 {
-    const rv_inference_desc inference = {
-        .example_timesteps = section->desc.example_timesteps,
-        .dt = section->desc.dt,
-        .batch_size = section->desc.batch_size,
-    };
+    rv_inference_desc inference = section->inference_desc;
+    inference.example_timesteps = section->desc.example_timesteps;
+    inference.dt = section->desc.dt;
+    inference.batch_size = section->desc.batch_size;
     const rv_few_spike_desc few_spike = {.k = section->k, .dt = inference.dt, .batch_size = inference.batch_size};
     named_parts parts;
     const int status = find_parts(section, network, context, &parts);

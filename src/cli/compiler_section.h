@@ -12,6 +12,7 @@ typedef struct compiler_section {
     bool few_spike;         /* converted networks; does not train */
     size_t k;               /* few_spike: timesteps of a layer */
     rv_eventprop_desc desc; /* of other compilers: the first three fields */
+    rv_inference_desc inference_desc; /* but for what desc has */
     rv_eprop_desc eprop_desc;
     learning_keys learning;
     node *regularisations, *delay_learn_conns; /* by names that the network will know; NULL = none */

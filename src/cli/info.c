@@ -32,7 +32,7 @@ static void print_param(const rv_param *param)
         printf("; %s %g", param->min_open ? ">" : ">=", param->min);
     if (param->kind != RV_PARAM_FLAG && isfinite(param->max))
         printf("; <= %g", param->max);
-    printf("%s%s]\n", *param->unit ? " " : "", param->unit);
+    printf("%s%s]\n", param->unit && *param->unit ? " " : "", param->unit ? param->unit : "");
 }
 
 static void print_params(const char *kind, const char *name, const rv_param *params, int num)
@@ -40,6 +40,30 @@ static void print_params(const char *kind, const char *name, const rv_param *par
     printf("%s %s\n", kind, name);
     for (int i = 0; i < num; i++)
         print_param(&params[i]);
+}
+
+/* weight and delay are every model's */
+static void print_connectivities(void)
+{
+    const rv_connectivity_model *model;
+    for (int i = 0; (model = rv_connectivity_model_at(i)); i++) {
+        int num = 0;
+        const rv_option *rows = rv_connectivity_model_options(model, &num);
+        printf("connectivity %s: %s\n", rv_connectivity_model_name(model), rv_connectivity_model_help(model));
+        for (int k = 0; k < num; k++)
+            printf("  %-24s %s [%s%s]\n", rows[k].name, rows[k].help, rows[k].required ? "required" : "default ",
+                   rows[k].required ? "" : rows[k].standard);
+    }
+}
+
+static void print_initializers(void)
+{
+    const rv_initializer *initializer;
+    for (int i = 0; (initializer = rv_initializer_at(i)); i++) {
+        printf("initializer %s\n", initializer->name);
+        for (int k = 0; k < initializer->num_params; k++)
+            printf("  %-24s [default %g]\n", initializer->param_name[k], initializer->param_default[k]);
+    }
 }
 
 static int print_models(void)
@@ -64,6 +88,11 @@ static int print_models(void)
     const rv_metric_model *metric;
     for (int i = 0; (metric = rv_metric_model_at(i)); i++)
         print_params("metric", metric->name, metric->params, metric->num_params);
+    const rv_optimiser_model *optimiser;
+    for (int i = 0; (optimiser = rv_optimiser_model_at(i)); i++)
+        print_params("optimiser", optimiser->name, optimiser->params, optimiser->num_params);
+    print_connectivities();
+    print_initializers();
     puts("\nNames may be written as LeakyIntegrateFire or leaky_integrate_fire.");
     return STATUS_OK;
 }
@@ -119,7 +148,7 @@ static const option info_options[] = {
     {.name = "models",
      .letter = 'm',
      .offset = offsetof(options, models),
-     .help = "list neurons, synapses, readouts, losses and metrics,\nwith their parameters"},
+     .help = "list neurons, synapses, connectivities, readouts, losses,\nmetrics, optimisers and initializers, with their parameters"},
     OPTION_ROW_SET,
     OPTION_ROW_SEED,
     OPTION_ROW_THREADS,

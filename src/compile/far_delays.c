@@ -87,6 +87,8 @@ int rv_plan_find_far(rv_compiled_network *model)
 {
     if (model->compiler != RV_COMPILER_INFERENCE && model->compiler != RV_COMPILER_EVENTPROP)
         return RV_OK;
+    if (model->keeps_in_syn) /* rings go on from batch to batch, numbers on a tape do not */
+        return RV_OK;
     for (uint32_t i = 0; i < model->num_connections; i++) {
         rv_plan_connection *c = &model->connections[i];
         const size_t steps = (size_t)c->max_delay + 1, n_pad = model->populations[c->target].n_pad;

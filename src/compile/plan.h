@@ -220,6 +220,8 @@ struct rv_compiled_network {
     double dt;          /* ms */
     size_t batch_size;
     bool time_runs_on; /* recorded times go on from batch to batch */
+    bool keeps_vars;   /* so does the state of neurons */
+    bool keeps_in_syn; /* so do synaptic inputs, and spikes on their way */
     rv_plan_update *updates; /* list, in the order of adding */
     size_t num_engines;      /* made for it and not yet freed: its blocks must not change */
 

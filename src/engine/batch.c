@@ -46,7 +46,7 @@ static int end_forward(const sweep_job *job, int worker, rv_example *example)
 static int forward_example(const sweep_job *job, int worker, rv_example *example)
 {
     rv_engine *engine = job->engine;
-    rv_block *block = &engine->blocks[worker];
+    rv_block *block = &engine->blocks[engine->own_blocks ? example->position : (size_t)worker];
     double since = start_clock(engine);
     rv_forward_begin(engine, block, example);
     int error = example->error = job->batch->load(job->batch->user, example, worker);
@@ -64,7 +64,7 @@ static void sweep_back(const sweep_job *job, int worker, rv_example *example)
     const size_t leaf = example->position % engine->model->num_leaves;
     if (engine->model->compiler == RV_COMPILER_EPROP)
         rv_eprop_sweep(engine, &engine->workers[worker],
-                       &engine->blocks[engine->lockstep ? example->position : (size_t)worker], example, leaf);
+                       &engine->blocks[engine->own_blocks ? example->position : (size_t)worker], example, leaf);
     else
         rv_adjoint_sweep(engine, &engine->workers[worker], example, leaf, job->batch->num);
 }

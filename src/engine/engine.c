@@ -60,12 +60,28 @@ static int make_block(rv_engine *engine, rv_block *block)
     return RV_OK;
 }
 
+static int make_tapes(rv_engine *engine, rv_tape **out)
+{
+    const rv_compiled_network *model = engine->model;
+    if (!(*out = rv_arena_alloc(engine->arena, model->num_populations, sizeof **out)))
+        return RV_ERR_MEMORY;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        rv_tape *tape = &(*out)[i];
+        tape->offset = rv_arena_alloc(engine->arena, (size_t)model->num_steps + 1, sizeof *tape->offset);
+        if (!tape->offset)
+            return RV_ERR_MEMORY;
+        if (model->populations[i].is_signed &&
+            !(tape->negative = rv_arena_alloc(engine->arena, model->num_steps, sizeof *tape->negative)))
+            return RV_ERR_MEMORY;
+    }
+    return RV_OK;
+}
+
 static int make_example(rv_engine *engine, rv_example *example, size_t position)
 {
     const rv_compiled_network *model = engine->model;
     const size_t outputs = (size_t)engine->num_targets;
     example->position = position;
-    example->tapes = rv_arena_alloc(engine->arena, model->num_populations, sizeof *example->tapes);
     example->values = rv_arena_alloc(engine->arena, model->num_populations, sizeof *example->values);
     example->readout_state = new_floats(engine, model->readout_size);
     example->readout = engine->readouts + position * outputs * model->max_n_pad;
@@ -73,7 +89,7 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
     example->bias = new_floats(engine, engine->learn ? model->bias_size : 0);
     example->expected = rv_arena_alloc(engine->arena, outputs, sizeof *example->expected);
     example->scores = engine->scores + position * outputs * RV_SCORES;
-    if (!example->tapes || !example->values || !example->readout_state || !example->loss_gradient || !example->bias ||
+    if (!example->values || !example->readout_state || !example->loss_gradient || !example->bias ||
         !example->expected)
         return RV_ERR_MEMORY;
     for (size_t o = 0; o < outputs; o++) {
@@ -82,16 +98,10 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
             !(example->expected[o].trace = new_floats(engine, model->num_steps * n_pad)))
             return RV_ERR_MEMORY;
     }
-    for (uint32_t i = 0; i < model->num_populations; i++) {
-        rv_tape *tape = &example->tapes[i];
-        tape->offset = rv_arena_alloc(engine->arena, (size_t)model->num_steps + 1, sizeof *tape->offset);
-        if (!tape->offset)
-            return RV_ERR_MEMORY;
-        if (model->populations[i].is_signed &&
-            !(tape->negative = rv_arena_alloc(engine->arena, model->num_steps, sizeof *tape->negative)))
-            return RV_ERR_MEMORY;
-    }
-    return rv_flights_make(engine, example);
+    int error = make_tapes(engine, &example->tapes);
+    if (!error && model->keeps_in_syn)
+        error = make_tapes(engine, &example->spare_tapes);
+    return error ? error : rv_flights_make(engine, example);
 }
 
 /* floats of the longest row that learns, or of an array over neurons */
@@ -179,7 +189,7 @@ static int make_learning(rv_engine *engine)
 
 static int make_blocks(rv_engine *engine)
 {
-    const size_t num = engine->lockstep ? engine->capacity : (size_t)engine->num_threads;
+    const size_t num = engine->own_blocks ? engine->capacity : (size_t)engine->num_threads;
     rv_block *blocks = rv_arena_alloc(engine->arena, num, sizeof *blocks);
     int error = blocks ? RV_OK : RV_ERR_MEMORY;
     for (size_t i = 0; !error && i < num; i++) {
@@ -196,6 +206,9 @@ int rv_engine_keep_blocks(rv_engine *engine)
     if (engine->lockstep)
         return RV_OK;
     engine->lockstep = true;
+    if (engine->own_blocks)
+        return RV_OK;
+    engine->own_blocks = true;
     return make_blocks(engine);
 }
 
@@ -229,6 +242,7 @@ int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engin
     engine->learn = options->learn;
     engine->lockstep = options->lockstep;
     engine->alone = options->alone;
+    engine->own_blocks = options->lockstep || rv_engine_carries(model);
     engine->num_targets = options->num_targets;
     for (int i = 0; i < options->num_targets; i++)
         engine->targets[i] = options->targets[i];
@@ -243,16 +257,22 @@ int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engin
     return RV_OK;
 }
 
+static void free_tapes(const rv_engine *engine, rv_tape *tapes)
+{
+    for (uint32_t i = 0; tapes && i < engine->model->num_populations; i++) {
+        rv_free(tapes[i].ids);
+        rv_free(tapes[i].crossing);
+    }
+}
+
 void rv_engine_free(rv_engine *engine)
 {
     if (!engine)
         return;
     for (size_t e = 0; engine->examples && e < engine->capacity; e++) {
         rv_flights_free(engine, &engine->examples[e]);
-        for (uint32_t i = 0; engine->examples[e].tapes && i < engine->model->num_populations; i++) {
-            rv_free(engine->examples[e].tapes[i].ids);
-            rv_free(engine->examples[e].tapes[i].crossing);
-        }
+        free_tapes(engine, engine->examples[e].tapes);
+        free_tapes(engine, engine->examples[e].spare_tapes);
     }
     for (int i = 0; engine->workers && i < engine->num_threads; i++)
         rv_free(engine->workers[i].entries);
@@ -295,5 +315,5 @@ size_t rv_engine_tape_bound(const rv_engine *engine)
         if (c->far && !source->model->is_input)
             bytes += source->n * (max < c->far->steps ? max : c->far->steps) * sizeof(rv_flight) * engine->capacity;
     }
-    return bytes;
+    return model->keeps_in_syn ? 2 * bytes : bytes;
 }

@@ -129,6 +129,8 @@ typedef struct rv_example {
     size_t epoch;
     rv_tape *tapes; /* [populations] */
     rv_flights *flights; /* [connections] those with far delays */
+    rv_tape *spare_tapes; /* [populations] the example before at this position; NULL where it does not matter */
+    bool goes_on;         /* what spare_tapes hold is still on its way */
     const float **values; /* [populations] (num_frames, n) of inputs that take values; borrowed from the data */
     float *readout_state;
     float *readout;      /* (num_outputs, max_n_pad) readouts of the outputs */
@@ -151,6 +153,7 @@ typedef struct rv_block {
     float **pointers;      /* storage of the arrays of pointers in steps */
     uint64_t *fired;
     float *scratch; /* (2, max_n_pad) */
+    bool begun;     /* an example has been here */
 
     /* e-prop, when learning */
     float *record;  /* (T + 1, record_size) row t + 1 is what step t left; row 0 is 0 */
@@ -204,7 +207,8 @@ typedef struct rv_engine {
     rv_example *examples; /* [capacity] */
     double *scores;       /* (capacity, outputs, RV_SCORES) losses and metrics of all examples */
     float *readouts;      /* (capacity, outputs * max_n_pad) readouts of all examples */
-    rv_block *blocks;     /* [num_threads], or [capacity] in lockstep */
+    rv_block *blocks;     /* [num_threads], or [capacity] if own_blocks */
+    bool own_blocks;      /* each position has one: in lockstep, and where state goes on from batch to batch */
     rv_worker *workers;   /* [num_threads] */
     float *histories;     /* rows schedule: (capacity, T + 1 + max_delay, history_size); 0 from step T on */
     rv_sorted_spikes *sorted; /* rows schedule: [populations] */
@@ -270,6 +274,19 @@ int rv_engine_share_readouts(rv_engine *engine, size_t num);
 
 /* Room for `more` spikes after `used`. */
 int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, size_t used, size_t more);
+
+/* Spikes that arrive in a step: (num) ids, then those of (num_negative) negative ones. */
+typedef struct rv_arrivals {
+    const uint32_t *ids;
+    uint32_t num, num_negative;
+} rv_arrivals;
+
+/* State before the first step: at rest, or what the example before left. Whether there is any such network; and the
+ * spikes of a source of `ago` steps before step t, which may be the example before's. */
+void rv_carry_begin(const rv_engine *engine, rv_block *block, rv_example *example);
+bool rv_engine_carries(const rv_compiled_network *model);
+rv_arrivals rv_carry_arrivals(const rv_compiled_network *model, const rv_example *example, uint32_t source, uint32_t t,
+                              uint32_t ago);
 
 void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *example);
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t);

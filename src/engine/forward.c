@@ -62,7 +62,7 @@ static uint64_t random_key(const rv_compiled_network *model, const rv_plan_popul
 void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
-    memcpy(block->state, model->initial_block, model->block_size * sizeof(float));
+    rv_carry_begin(engine, block, example);
     example->error = RV_OK;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
@@ -114,16 +114,14 @@ static void subtract_spikes(const rv_plan_connection *c, const rv_plan_group *g,
 }
 
 /* What arrives in step t through connection c: of the step before, or of as many before that as it is delayed. */
-static void arrive_through(const rv_plan_connection *c, const rv_plan_population *p, float *state, const float *decay,
-                           const rv_tape *tape, uint32_t t)
+static void arrive_through(const rv_compiled_network *model, const rv_plan_connection *c, const rv_plan_population *p,
+                           float *state, const float *decay, const rv_example *example, uint32_t t)
 {
     const rv_plan_group *g = &p->groups[c->group];
-    const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
-    const uint32_t begin = t >= ago ? tape->offset[t - ago] : 0, end = t >= ago ? tape->offset[t - ago + 1] : 0;
-    const uint32_t negative = tape->negative && t >= ago ? tape->negative[t - ago] : end;
-    add_spikes(c, g, state, p->n_pad, decay, tape->ids + begin, negative - begin, t);
-    if (negative < end)
-        subtract_spikes(c, g, state, p->n_pad, tape->ids + negative, end - negative, t);
+    const rv_arrivals spikes = rv_carry_arrivals(model, example, c->source, t, 1 + (c->delays ? 0 : c->delay));
+    add_spikes(c, g, state, p->n_pad, decay, spikes.ids, spikes.num, t);
+    if (spikes.num_negative)
+        subtract_spikes(c, g, state, p->n_pad, spikes.ids + spikes.num, spikes.num_negative, t);
 }
 
 /* What the spikes of the steps before add to the synaptic inputs of p; the inputs decay first. */
@@ -147,7 +145,7 @@ static int arrive(const rv_engine *engine, const rv_plan_population *p, float *s
         if (c->far && c->delays)
             rv_flights_arrive(engine, example, i, state + g->pending + t % g->num_pending * p->n_pad, t);
         else
-            arrive_through(c, p, state, decay, &example->tapes[c->source], t);
+            arrive_through(model, c, p, state, decay, example, t);
     }
     for (size_t k = 0; k < p->num_groups; k++)
         if (p->groups[k].num_pending)

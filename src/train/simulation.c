@@ -44,9 +44,9 @@ static void begin(rv_simulation *s, size_t presentation)
         rv_example *example = &s->engine->examples[e];
         example->index = example->number = e;
         example->epoch = presentation;
+        rv_forward_begin(s->engine, &s->engine->blocks[e], example);
         for (uint32_t i = 0; i < model->num_populations; i++)
             memset(example->tapes[i].offset, 0, ((size_t)model->num_steps + 1) * sizeof *example->tapes[i].offset);
-        rv_forward_begin(s->engine, &s->engine->blocks[e], example);
     }
     for (uint32_t i = 0; i < model->num_populations; i++) {
         rv_free(s->feedings[i].values);

@@ -59,6 +59,11 @@ const rv_initializer *rv_initializer_by_name(const char *name)
     return NULL;
 }
 
+const rv_initializer *rv_initializer_at(int index)
+{
+    return index >= 0 && (size_t)index < sizeof built_in / sizeof built_in[0] ? built_in[index] : NULL;
+}
+
 /* ---- constructors ---- */
 
 rv_value rv_const(double x)
