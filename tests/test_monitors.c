@@ -509,6 +509,51 @@ static void the_parts_of_the_time_make_the_whole(void **state)
     assert_int_equal(rows, 3);
 }
 
+static int measure(void *user, rv_run *run)
+{
+    *(rv_run **)user = run;
+    return rv_run_measure_populations(run);
+}
+
+static int look(void *user, const rv_metrics *metrics)
+{
+    (void)metrics;
+    rv_run *run = *(rv_run **)user;
+    rv_population_times hidden, output, input;
+    TINY_OK(&t, rv_run_population_times(run, t.hidden, &hidden));
+    TINY_OK(&t, rv_run_population_times(run, t.output, &output));
+    TINY_OK(&t, rv_run_population_times(run, t.input, &input));
+    assert_true(hidden.arrivals > 0 && hidden.neurons > 0 && output.arrivals > 0 && output.neurons > 0);
+    assert_true((hidden.backward > 0) == rv_run_is_training(run) && (output.backward > 0) == rv_run_is_training(run));
+    assert_true(input.backward == 0);
+    assert_int_equal(rv_run_population_times(run, NULL, &input), RV_ERR_ARGUMENT);
+    return 0;
+}
+
+static void populations_are_measured_one_by_one(void **state)
+{
+    (void)state;
+    rv_run *run = NULL;
+    char line[256];
+    const char *path = test_path("populations.csv");
+    const rv_callback callbacks[] = {
+        {.name = "Look", .user = &run, .set_params = measure, .on_train_end = look, .on_test_end = look},
+        rv_population_timer((rv_population_timer_desc){.path = path}),
+    };
+    rv_result_free(tiny_train(&t, callbacks, 2, 2));
+    rv_result_free(tiny_evaluate(&t, callbacks, 2));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof line, file));
+    assert_string_equal(line, "population,arrivals,neurons,backward\n");
+    for (size_t i = 0; i < rv_network_num_populations(t.network); i++) {
+        assert_non_null(fgets(line, sizeof line, file));
+        assert_int_equal(strncmp(line, rv_population_name(rv_network_population(t.network, i)), strcspn(line, ",")), 0);
+    }
+    assert_null(fgets(line, sizeof line, file));
+    fclose(file);
+}
+
 static void a_log_that_is_added_to_must_have_the_same_columns(void **state)
 {
     (void)state;
@@ -561,6 +606,7 @@ int main(void)
         TEST(quantities_of_a_validation_are_its_own),
         TEST(a_loss_that_is_not_finite_ends_the_run),
         TEST(the_parts_of_the_time_make_the_whole),
+        TEST(populations_are_measured_one_by_one),
         TEST(a_log_that_is_added_to_must_have_the_same_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

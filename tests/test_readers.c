@@ -443,6 +443,28 @@ static void a_histogram_spikes_where_there_are_enough_events(void **state)
     rv_dataset_clear(&d);
 }
 
+static void events_in_memory_become_the_same_spikes(void **state)
+{
+    static const rv_camera_event events[] = {{2100, 0, 0, false}, {2900, 0, 0, false}, {2500, 0, 0, false},
+                                      {2500, 1, 0, false}, {3500, 1, 0, false}, {3600, 1, 0, false},
+                                      {0, 0, 0, true},     {700, 299, 1, true}};
+    const rv_nmnist wide = {.width = 300, .height = 2};
+    rv_nmnist binned = wide;
+    rv_dataset d = {0};
+    (void)state;
+    binned.histogram_thresh = 1;
+    succeeded(rv_spikes_create(&d.spikes, context, 300 * 2 * 2));
+    succeeded(rv_spikes_append_events(d.spikes, events, 8, &binned));
+    succeeded(rv_spikes_append_events(d.spikes, events, 8, &wide));
+    spikes_are(&d, 0, 2, (double[]){2, 3}, (int32_t[]){0, 2});
+    spikes_are(&d, 1, 8, (double[]){0, 0.7, 2.1, 2.5, 2.5, 2.9, 3.5, 3.6}, (int32_t[]){1, 1199, 0, 0, 2, 0, 2, 2});
+    assert_int_equal(rv_spikes_append_events(d.spikes, events, 8, NULL), RV_ERR_DATA);
+    assert_non_null(strstr(rv_last_error(context), "events: event 7 is at (299, 1), the sensor has 34 x 34 pixels"));
+    assert_int_equal(rv_spikes_append_events(d.spikes, &(rv_camera_event){.time = -1}, 1, NULL), RV_ERR_SPIKE);
+    assert_int_equal(rv_spikes_num_examples(d.spikes), 2);
+    rv_dataset_clear(&d);
+}
+
 static void bad_recordings_are_errors(void **state)
 {
     static const unsigned char outside[] = {EVENT(0, 0, 0, 0), EVENT(34, 0, 0, 0)};
@@ -565,6 +587,7 @@ int main(void)
         cmocka_unit_test(nmnist_events_become_spikes_in_ms),
         cmocka_unit_test(polarities_are_kept_merged_or_picked),
         cmocka_unit_test(a_histogram_spikes_where_there_are_enough_events),
+        cmocka_unit_test(events_in_memory_become_the_same_spikes),
         cmocka_unit_test(bad_recordings_are_errors),
         cmocka_unit_test(damaged_files_give_data_or_an_error),
         cmocka_unit_test(running_out_of_memory_is_an_error_without_leaks),

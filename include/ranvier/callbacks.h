@@ -165,6 +165,13 @@ typedef struct rv_timer_desc {
 } rv_timer_desc;
 RV_API rv_callback rv_timer(rv_timer_desc desc);
 
+/* What each population cost (mlGeNN: kernel_profiling): a CSV file, written when the run ends, with a row for each
+ * population: the seconds of rv_population_times. */
+typedef struct rv_population_timer_desc {
+    const char *path; /* required; must outlive the run */
+} rv_population_timer_desc;
+RV_API rv_callback rv_population_timer(rv_population_timer_desc desc);
+
 /* Adds "<population>.rate": the mean firing rate of its neurons in the epoch's examples so far, Hz. */
 typedef struct rv_firing_rate_desc {
     const rv_population *population; /* required */

@@ -208,7 +208,7 @@ typedef enum rv_polarity {
 } rv_polarity;
 
 typedef struct rv_nmnist {
-    size_t width, height; /* of the sensor, <= 256; default 34, 34; events outside are an error (RV_ERR_DATA) */
+    size_t width, height; /* of the sensor, <= 256 in files; default 34, 34; events outside are an error (RV_ERR_DATA) */
     double time_scale;    /* ms per unit of time; default 0.001 (us) */
     rv_polarity polarity; /* default both */
     double dt;            /* ms; the step that histogram_thresh counts in; default 1 */
@@ -220,6 +220,17 @@ typedef struct rv_nmnist {
  * start with # and one line of column names are skipped. desc NULL = defaults. */
 RV_API int rv_read_nmnist(rv_dataset *out, rv_context *context, const char *index, const char *folder,
                           const rv_nmnist *desc);
+
+/* An event of a camera, in memory. */
+typedef struct rv_camera_event {
+    double time; /* >= 0, in units of time_scale */
+    uint32_t x, y;
+    bool on; /* polarity */
+} rv_camera_event;
+/* Appends one example: num events, in any order, as rv_read_nmnist makes spikes of those in files (mlGeNN:
+ * preprocess_tonic_spikes). width and height <= 32768. Errors: RV_ERR_DATA, RV_ERR_SPIKE, RV_ERR_VALUE; nothing is
+ * appended then. desc NULL = defaults. */
+RV_API int rv_spikes_append_events(rv_spikes *spikes, const rv_camera_event *events, size_t num, const rv_nmnist *desc);
 
 #ifdef __cplusplus
 }

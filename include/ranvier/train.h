@@ -221,6 +221,17 @@ RV_API int rv_run_measure(rv_run *run);
 /* As of now; zeros unless the run is measured. */
 RV_API void rv_run_times(const rv_run *run, rv_times *times);
 
+/* Seconds that the sweeps spent on one population (mlGeNN: kernel_profiling), all threads together. */
+typedef struct rv_population_times {
+    double arrivals; /* spikes on their way into it */
+    double neurons;  /* its neurons and its readout */
+    double backward; /* EventProp: its adjoint, and its arrivals' on the way back; 0 with other compilers */
+} rv_population_times;
+/* In set_params: populations are to be measured, which costs two clock readings per population and timestep. */
+RV_API int rv_run_measure_populations(rv_run *run);
+/* As of now; zeros unless they are measured. Errors: RV_ERR_ARGUMENT for a population of another network. */
+RV_API int rv_run_population_times(const rv_run *run, const rv_population *population, rv_population_times *times);
+
 /* ---- quantities: what is monitored, shown and logged by name --------------------------------------------------------- */
 
 /* A number that a callback adds to the metrics: "<population>.<name>", "<population>.val_<name>" from a validation's

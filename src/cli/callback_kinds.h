@@ -45,6 +45,7 @@ CALLBACK_KIND(backup_and_restore, 2);
 CALLBACK_KIND(csv_logger, 2);
 CALLBACK_KIND(tensor_board, 2);
 CALLBACK_KIND(timer, 1);
+CALLBACK_KIND(population_timer, 1);
 CALLBACK_KIND(early_stopping, 7);
 CALLBACK_KIND(param_schedule, 4);
 CALLBACK_KIND(learning_rate_schedule, 10);

@@ -122,6 +122,17 @@ int make_tensor_board(callback_scope *scope, const callback_entry *entry)
     return STATUS_OK;
 }
 
+const key population_timer_keys[] = {
+    {"file", KEY_FILE, FIELD(path), .standard = "population_times.csv", .help = "in the run folder, a row per population"},
+};
+
+int make_population_timer(callback_scope *scope, const callback_entry *entry)
+{
+    callback_list_add(scope->list, rv_population_timer(
+                                       (rv_population_timer_desc){.path = callback_path(scope, entry->path)}));
+    return STATUS_OK;
+}
+
 const key timer_keys[] = {
     {"file", KEY_FILE, FIELD(path), .standard = "times.csv", .help = "in the run folder, a row per epoch"},
 };

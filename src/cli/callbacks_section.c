@@ -68,6 +68,7 @@ static const callback_kind kinds[] = {
       "adds POPULATION.silent, the part of its neurons that never spiked in the epoch"},
      make_silent_neurons},
     KIND("Timer", timer, "where the time went, by epoch, in RUN/times.csv"),
+    KIND("PopulationTimer", population_timer, "what each population cost, in RUN/population_times.csv"),
     KIND("LambdaCallback", lambda_callback, "commands that are run when something happens"),
 };
 

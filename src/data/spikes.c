@@ -171,6 +171,11 @@ int rv_spikes_append(rv_spikes *spikes, const double *times, const int32_t *ids,
 
 /* ---- ask ---- */
 
+rv_context *rv_spikes_context(const rv_spikes *spikes)
+{
+    return spikes->context;
+}
+
 size_t rv_spikes_num_examples(const rv_spikes *spikes)
 {
     return spikes->num_examples;

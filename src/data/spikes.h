@@ -38,4 +38,7 @@ void rv_spikes_truncate(rv_spikes *spikes, size_t num);
 /* Gives back the memory that appending set aside. */
 void rv_spikes_trim(rv_spikes *spikes);
 
+/* Where errors of a set of spikes go. */
+rv_context *rv_spikes_context(const rv_spikes *spikes);
+
 #endif

@@ -5,7 +5,7 @@
  * with LambdaV - LambdaI back. Then every population's adjoint takes its step. After step T-1 all adjoints are 0. */
 #include <string.h>
 
-#include "engine/engine.h"
+#include "engine/profile.h"
 
 /* What the sweep keeps of the steps after the current one, by step; 0 from step T on. */
 typedef struct later {
@@ -118,6 +118,7 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
     const uint32_t num_steps = model->num_steps;
     const later after = begin(engine, worker, example);
     rv_drive_begin(engine, worker, example, batch_num);
+    double since = rv_profile_start(worker->seconds);
     for (uint32_t t = num_steps; t-- > 0;) {
         for (uint32_t i = 0; i < model->num_populations; i++) {
             const uint32_t *offset = example->tapes[i].offset;
@@ -125,12 +126,15 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
                 memset(worker->back + i * model->max_n_pad, 0, rv_pad(offset[t + 1] - offset[t]) * sizeof(float));
         }
         if (t + 1 < num_steps)
-            for (uint32_t i = 0; i < model->num_connections; i++)
+            for (uint32_t i = 0; i < model->num_connections; i++) {
                 meet_connection(engine, worker, example, &after, i, leaf, t);
+                rv_profile_lap(worker->seconds, model->connections[i].target, RV_PART_BACKWARD, &since);
+            }
         for (uint32_t i = 0; i < model->num_populations; i++)
             if (!model->populations[i].model->is_input) {
                 rv_drive_kick(engine, worker, example, i, t);
                 step_population(engine, worker, example, &after, i, t);
+                rv_profile_lap(worker->seconds, i, RV_PART_BACKWARD, &since);
             }
         if (example->num_taps)
             rv_taps_back(engine, worker, example, after.lambda_i, after.difference, t);

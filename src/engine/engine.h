@@ -154,6 +154,7 @@ typedef struct rv_block {
     uint64_t *fired;
     float *scratch; /* (2, max_n_pad) */
     bool begun;     /* an example has been here */
+    double *seconds; /* see profile.h; NULL = nobody asks */
 
     /* e-prop, when learning */
     float *record;  /* (T + 1, record_size) row t + 1 is what step t left; row 0 is 0 */
@@ -175,6 +176,7 @@ typedef struct rv_worker {
     float *sums;    /* rows: (num_leaves, max_n_pad) */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
     float *scaled;  /* (max_n_pad) what the optimiser learns from, if it is something else */
+    double *seconds; /* see profile.h; NULL = nobody asks */
 } rv_worker;
 
 /* Rows schedule: the spikes of one source population over the batch, by neuron, then leaf, then example, then step

@@ -6,7 +6,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/philox.h"
-#include "engine/engine.h"
+#include "engine/profile.h"
 
 #define TAPE_CHUNK 1024 /* spikes */
 
@@ -208,6 +208,7 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
 {
     const rv_compiled_network *model = engine->model;
     const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
+    double since = rv_profile_start(block->seconds);
     if (eprop)
         rv_eprop_before_step(engine, block, t);
     for (uint32_t i = 0; i < model->num_populations; i++) {
@@ -219,12 +220,14 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
             continue;
         }
         example->error = arrive(engine, p, block->state, example, t);
+        rv_profile_lap(block->seconds, i, RV_PART_ARRIVALS, &since);
         if (!example->error)
             example->error = step_population(engine, block, example, i, t);
         if (example->error)
             return example->error;
         if (p->readout)
             rv_outputs_step(engine, block, example, i, t);
+        rv_profile_lap(block->seconds, i, RV_PART_NEURONS, &since);
     }
     if (eprop)
         rv_eprop_after_step(engine, block, example, t);

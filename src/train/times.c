@@ -2,6 +2,7 @@
  * forward and backward in the proportion that they have in the workers' own times. */
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/profile.h"
 #include "train/run.h"
 
 int rv_run_measure(rv_run *run)
@@ -10,6 +11,29 @@ int rv_run_measure(rv_run *run)
         return rv_fail(run->context, RV_ERR_STATE, "a run that is under way cannot be measured any more");
     run->measured = true;
     return rv_engine_measure(run->engine);
+}
+
+int rv_run_measure_populations(rv_run *run)
+{
+    if (run->executed)
+        return rv_fail(run->context, RV_ERR_STATE, "a run that is under way cannot be measured any more");
+    return rv_profile_begin(run->engine);
+}
+
+int rv_run_population_times(const rv_run *run, const rv_population *population, rv_population_times *times)
+{
+    const rv_plan_population *p = rv_plan_find_population(run->model, population);
+    double seconds[RV_NUM_PARTS];
+    if (!p)
+        return rv_fail(run->context, RV_ERR_ARGUMENT, "population '%s' is of another network",
+                       population ? rv_population_name(population) : "(null)");
+    rv_profile_sum(run->engine, (uint32_t)(p - run->model->populations), seconds);
+    *times = (rv_population_times){
+        .arrivals = seconds[RV_PART_ARRIVALS],
+        .neurons = seconds[RV_PART_NEURONS],
+        .backward = seconds[RV_PART_BACKWARD],
+    };
+    return RV_OK;
 }
 
 void rv_times_begin_batch(rv_run *run)
