@@ -474,7 +474,7 @@ static size_t memory_with(size_t num_convolutions, bool learns)
     ok(rv_population_add(&in, n, &(rv_population_desc){.shape = {112, 112, 64}, .neuron = rv_spike_input()}));
     ok(rv_population_add(&out, n, &(rv_population_desc){.neuron = rv_leaky_integrate((rv_li){.readout = rv_avg_var()})}));
     for (size_t i = 0; i < num_convolutions; i++) {
-        char name[20];
+        char name[32];
         snprintf(name, sizeof name, "c%zu", i);
         ok(rv_connection_add(&c, n, in, out,
                              &(rv_connection_desc){.name = name,
@@ -498,6 +498,10 @@ static void a_large_convolution_takes_the_memory_of_its_kernel(void **state)
 {
     const size_t kernel = 3 * 3 * 64 * 64 * sizeof(float);
     (void)state;
+    if (mallinfo2().uordblks == 0) {
+        print_message("# a sanitizer's allocator does not say how much is taken\n");
+        skip();
+    }
     for (int learns = 0; learns < 2; learns++) {
         const size_t each = (memory_with(9, learns) - memory_with(1, learns)) / 8;
         print_message("# a 3 x 3 x 64 x 64 convolution on 112 x 112 that %s: %zu bytes, its kernel %zu\n",

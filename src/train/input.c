@@ -71,6 +71,7 @@ int rv_feed_input_put(const rv_engine *engine, const rv_plan_population *p, rv_t
         return error;
     for (uint32_t t = first; t <= num_steps; t++)
         tape->offset[t] = used + binner->offset[t - first];
-    memcpy(tape->ids + used, binner->ids, num * sizeof *tape->ids);
+    if (num) /* else the binner may have no room for any */
+        memcpy(tape->ids + used, binner->ids, num * sizeof *tape->ids);
     return RV_OK;
 }
