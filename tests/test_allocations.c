@@ -10,22 +10,14 @@
 
 #include <cmocka.h>
 
+#include "support/process.h"
 #include "support/training_task.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_OTHER_MALLOC 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_OTHER_MALLOC 1
-#endif
 
 static atomic_bool counting;
 static atomic_size_t calls;
 
 /* glibc lets a program define these itself, and hands its own on under other names. */
-#ifndef HAS_OTHER_MALLOC
+#ifndef TEST_HAS_SANITIZER
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
@@ -145,7 +137,7 @@ static size_t count(const training_task_desc *desc, bool steps, rv_transform_fn 
 
 static void skip_where_malloc_is_not_ours(void)
 {
-#ifdef HAS_OTHER_MALLOC
+#ifdef TEST_HAS_SANITIZER
     print_message("# a sanitizer has replaced malloc\n");
     skip();
 #endif

@@ -11,32 +11,10 @@
 #include <cmocka.h>
 
 #include "data/spikes.h"
+#include "support/process.h"
 #include "support/training_task.h"
 
 #define MB 1e6
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SHADOW_MEMORY 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_SHADOW_MEMORY 1
-#endif
-#endif
-
-/* A line of /proc/self/status in bytes. */
-static double status(const char *name)
-{
-    char line[128];
-    double kilobytes = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, name, strlen(name)) == 0)
-            sscanf(line + strlen(name), ": %lf kB", &kilobytes);
-    if (file)
-        fclose(file);
-    return kilobytes * 1024;
-}
 
 /* 700-256 recurrent-20, 1,000 steps, 8,000 spikes an example, batches of 32. */
 static const training_task_desc shd256 = {
@@ -55,14 +33,14 @@ static double measure(const training_task_desc *desc)
         rv_compiled_network *model = NULL;
         rv_result *result = NULL;
         int code = training_task_create(&task, desc);
-        const double before = status("VmRSS");
+        const double before = test_process_status("VmRSS");
         if (code >= 0)
             code = training_task_compile(&model, &task, 32);
         if (code >= 0)
             code = rv_train(&result, model,
                             &(rv_train_desc){.data = training_task_data(&task, task.spikes), .num_epochs = 1,
                                              .no_callbacks = true});
-        taken = code < 0 ? -1 : status("VmHWM") - before;
+        taken = code < 0 ? -1 : test_process_status("VmHWM") - before;
         if (code < 0)
             fprintf(stderr, "%s\n", rv_last_error(task.context));
         const bool told = write(ends[1], &taken, sizeof taken) == (ssize_t)sizeof taken;
@@ -80,7 +58,7 @@ static void training_shd256_takes_at_most_64_mb_beyond_its_data(void **state)
 {
     training_task_desc desc = shd256;
     (void)state;
-#ifdef HAS_SHADOW_MEMORY
+#ifdef TEST_HAS_SANITIZER
     print_message("# a sanitizer takes memory of its own\n");
     skip();
 #endif

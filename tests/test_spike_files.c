@@ -13,18 +13,10 @@
 #include <cmocka.h>
 
 #include "support/files.h"
+#include "support/process.h"
 #include "support/training_task.h"
 
 #define MB 1e6
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SHADOW_MEMORY 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_SHADOW_MEMORY 1
-#endif
-#endif
 
 static const training_task_desc plain = {
     .inputs = 40, .hidden = 70, .outputs = 5, .examples = 37, .timesteps = 60, .spikes_per_input = 3, .seed = 5};
@@ -96,19 +88,6 @@ static void spikes_in_files_give_the_bits_of_spikes_in_memory(void **state)
 
 /* ---- memory ---- */
 
-static double status(const char *name)
-{
-    char line[128];
-    double kilobytes = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, name, strlen(name)) == 0)
-            sscanf(line + strlen(name), ": %lf kB", &kilobytes);
-    if (file)
-        fclose(file);
-    return kilobytes * 1024;
-}
-
 /* 48 MB of spikes for a network that takes little. */
 static const training_task_desc large = {
     .inputs = 700, .hidden = 8, .outputs = 4, .examples = 1000, .timesteps = 100, .spikes_per_input = 11.43, .seed = 3};
@@ -130,7 +109,7 @@ static int work_with_little_memory(bool in_memory)
         small.examples = 1;
         small.num_threads = 1;
         code = training_task_create(&task, &small);
-        const rlim_t most = (rlim_t)(status("VmData") + 24 * MB);
+        const rlim_t most = (rlim_t)(test_process_status("VmData") + 24 * MB);
         setrlimit(RLIMIT_DATA, &(struct rlimit){most, most}); /* of all but code and files */
         if (code >= 0)
             code = rv_read_spike_files(&mapped, task.context, &files);
@@ -157,7 +136,7 @@ static void a_data_set_may_be_larger_than_memory(void **state)
 {
     training_task task;
     (void)state;
-#ifdef HAS_SHADOW_MEMORY
+#ifdef TEST_HAS_SANITIZER
     print_message("# a sanitizer takes memory of its own\n");
     skip();
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/math.h"
 #include "kernels/dispatch.h"
+#include "neurons/fire.h"
 #include "values/params.h"
 
 enum {
@@ -76,19 +77,11 @@ static float padding(int c)
     return c == ALIF_V_THRESH ? INFINITY : 0.0F;
 }
 
-static bool is_refractory(const float *const *param, size_t n)
-{
-    for (size_t j = 0; j < n; j++)
-        if (param[TAU_REFRAC][j] > 0)
-            return true;
-    return false;
-}
-
 static int variant(const float *const *param, size_t n, size_t num_groups)
 {
-    const int mode = !is_refractory(param, n)                      ? ALIF_FREE
-                     : param[INTEGRATE_DURING_REFRAC][0] != 0.0F ? ALIF_REFRAC_INTEGRATES
-                                                                   : ALIF_REFRAC_HOLDS;
+    const int mode = !rv_fire_is_refractory(param[TAU_REFRAC], n) ? ALIF_FREE
+                     : param[INTEGRATE_DURING_REFRAC][0] != 0.0F  ? ALIF_REFRAC_INTEGRATES
+                                                                  : ALIF_REFRAC_HOLDS;
     return mode + (num_groups == 1 ? 0 : ALIF_NUM_MODES);
 }
 
@@ -101,29 +94,18 @@ static const rv_neuron_ops *ops(rv_isa isa)
 
 static const char *eventprop_warning(const float *const *param, size_t n)
 {
-    if (is_refractory(param, n))
-        return "gradients through a refractory period are approximate (exact: tau_refrac 0)";
-    if (param[SCALE_I][0] == 0)
-        return "gradients of unscaled currents are approximate (exact: scale_i on)";
-    return NULL;
+    return rv_fire_eventprop_warning(rv_fire_is_refractory(param[TAU_REFRAC], n), param[SCALE_I][0] != 0);
 }
 
 static const char *eprop_error(const float *const *param, size_t n)
 {
-    for (size_t j = 0; j < n; j++)
-        if (!(param[V_THRESH][j] > 0))
-            return "e-prop needs v_thresh > 0";
-    return param[SCALE_I][0] != 0 ? "e-prop needs unscaled currents (scale_i off)" : NULL;
+    return rv_fire_eprop_error(param[V_THRESH], n, param[SCALE_I][0] != 0);
 }
 
 static const char *eprop_warning(const float *const *param, size_t n)
 {
-    if (param[RELATIVE_RESET][0] == 0)
-        return "e-prop takes no account of an absolute reset (relative_reset on learns better)";
-    if (is_refractory(param, n) && param[INTEGRATE_DURING_REFRAC][0] == 0)
-        return "e-prop takes no account of a membrane that rests while refractory (integrate_during_refrac on learns "
-               "better)";
-    return NULL;
+    return rv_fire_eprop_warning(param[RELATIVE_RESET][0] != 0, rv_fire_is_refractory(param[TAU_REFRAC], n),
+                                 param[INTEGRATE_DURING_REFRAC][0] != 0);
 }
 
 const rv_neuron_model rv_adaptive_leaky_integrate_fire_model = {
