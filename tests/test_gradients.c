@@ -103,6 +103,7 @@ typedef enum kind {
     AT_ONCE,
     DELAYED,
     FIRST_SPIKES, /* outputs that spike, some of which never do */
+    RELATIVE,     /* the same with the relative mean square error of their times */
 } kind;
 
 static void a_batch_has_the_mean_gradient_of_its_examples(void **state)
@@ -112,8 +113,10 @@ static void a_batch_has_the_mean_gradient_of_its_examples(void **state)
     training_task task;
     observer singles, batches;
     desc.delays = *(const kind *)*state == DELAYED;
-    desc.first_spikes = *(const kind *)*state == FIRST_SPIKES;
+    desc.first_spikes = *(const kind *)*state == FIRST_SPIKES || *(const kind *)*state == RELATIVE;
     succeed(&task, training_task_create(&task, &desc));
+    if (*(const kind *)*state == RELATIVE)
+        task.loss = rv_relative_mean_square_error(5);
     observe(&singles, &task, task.spikes, 1, false);
     assert_int_equal(singles.num_batches, small.examples);
     for (size_t k = 0; k < sizeof batch_sizes / sizeof *batch_sizes; k++) {
@@ -242,13 +245,15 @@ static void reported_loss_and_accuracy_are_those_of_the_readouts(void **state)
 
 int main(void)
 {
-    static kind at_once = AT_ONCE, delayed = DELAYED, first_spikes = FIRST_SPIKES;
+    static kind at_once = AT_ONCE, delayed = DELAYED, first_spikes = FIRST_SPIKES, relative = RELATIVE;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(a_batch_has_the_mean_gradient_of_its_examples, &at_once),
         {"a_batch_has_the_mean_gradient_of_its_examples_where_spikes_are_delayed",
          a_batch_has_the_mean_gradient_of_its_examples, NULL, NULL, &delayed},
         {"a_batch_has_the_mean_gradient_of_its_examples_where_outputs_spike",
          a_batch_has_the_mean_gradient_of_its_examples, NULL, NULL, &first_spikes},
+        {"a_batch_has_the_mean_gradient_of_its_examples_with_the_relative_mean_square_error",
+         a_batch_has_the_mean_gradient_of_its_examples, NULL, NULL, &relative},
         cmocka_unit_test(regularisation_goes_by_the_mean_count_of_the_batch),
         cmocka_unit_test(adam_learns_from_every_batch_at_once),
         cmocka_unit_test(reported_loss_and_accuracy_are_those_of_the_readouts),

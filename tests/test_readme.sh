@@ -13,7 +13,7 @@ result() {
     [ -z "${3-}" ] || printf '%s\n' "$3" | sed 's/^/# /'
 }
 
-echo "1..3"
+echo "1..4"
 difference=$(diff examples/quickstart.c <(sed -n '/^```c$/,/^```$/p' README.md | sed '1d;$d'))
 result $? "the_program_in_the_readme_is_the_example" "$difference"
 
@@ -28,3 +28,16 @@ missing=$(grep -oE '\]\(([A-Za-z][A-Za-z0-9_./-]*)\)' README.md src/README.md CO
     done)
 [ -z "$missing" ]
 result $? "every_file_that_the_pages_point_to_is_there" "$missing"
+
+# Rows of the page's table of mlGeNN's defects name tests: `FILE`: `TEST`, `TEST`; a test is a function, or a name given
+# where it is listed.
+named=$(grep -oE '`test_[a-z_]+\.(c|py)`(, `[a-z0-9_]+`|: `[a-z0-9_]+`)+' docs/from_mlgenn.md | tr -d '`,' |
+    while read -r file tests; do
+        for test in $tests; do echo "${file%:} $test"; done
+    done)
+missing=$(echo "$named" | while read -r file test; do
+    grep -qE "^static void $test\(void|^def $test\(|\"$test\"" "tests/$file" || echo "tests/$file has no test $test"
+done)
+unproven=$(sed -n '/^## Defects/,/^## Callbacks/p' docs/from_mlgenn.md | grep '^| ' | sed 1,2d | grep -v '`test_[a-z_]*\.[a-z]*`: `')
+[ -z "$missing$unproven" ] && [ "$(echo "$named" | wc -l)" -ge 23 ]
+result $? "every_defect_of_mlgenn_has_a_test_that_is_there" "$missing$unproven"

@@ -198,7 +198,10 @@ rv_data training_task_data(const training_task *task, const rv_spikes *spikes)
 {
     return (rv_data){
         .inputs = {{.population = task->in, .spikes = spikes}},
-        .outputs = {{.population = task->out, .labels = task->labels, .num_labels = rv_spikes_num_examples(spikes)}},
+        .outputs = {{.population = task->out,
+                     .labels = task->labels,
+                     .num_labels = rv_spikes_num_examples(spikes),
+                     .loss = task->loss}},
     };
 }
 

@@ -36,6 +36,7 @@ typedef struct training_task {
     rv_connection *connections[3]; /* in -> hid, hid -> hid, hid -> out */
     rv_spikes *spikes;
     int32_t *labels; /* (examples) */
+    rv_loss loss;    /* of the data; zeroed = the default; may be set once the task is created */
 } training_task;
 
 /* Creates everything but the compiled network; the same for the same description, whatever threads and isa are.
