@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "instructions.h"
 #include "model.h"
+#include "statistics.h"
 
 #define PAIRS 21
 
@@ -98,18 +99,6 @@ static int run_once(job *j, const recording *r, double *seconds)
     return code;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x)
-{
-    qsort(x, PAIRS, sizeof *x, ascending);
-    return x[PAIRS / 2];
-}
-
 /* Pairs, the order within one changing from pair to pair. */
 static int compare(json_t *results, job *j, const recording *r)
 {
@@ -127,11 +116,11 @@ static int compare(json_t *results, job *j, const recording *r)
             without[i] = seconds[0];
         }
     }
-    const double middle = median(ratio);
+    const double middle = bench_median(ratio, PAIRS);
     const char *phase = j->learns ? "training" : "inference";
     printf("  %-10s %-45s %7.3f x   %6.3f .. %6.3f   (%.0f us an example without)%s\n", phase, r->what, middle,
            ratio[PAIRS / 4], ratio[PAIRS * 3 / 4],
-           1e6 * median(without) / (double)rv_spikes_num_examples(j->workload->spikes),
+           1e6 * bench_median(without, PAIRS) / (double)rv_spikes_num_examples(j->workload->spikes),
            j->learns && r->time > 0 && middle > r->time ? "   MORE THAN IT MAY" : "");
     fflush(stdout);
     snprintf(metric, sizeof metric, "%s time with %s", phase, r->what);
@@ -166,7 +155,7 @@ static int count(json_t *results, bool learns)
 static int make_job(job *j, const bench_workload *workload, bool learns, rv_context *context)
 {
     *j = (job){.workload = workload, .learns = learns};
-    return bench_model_create(&j->model, workload, 1, learns, context);
+    return bench_model_create(&j->model, workload, 1, learns, NULL, context);
 }
 
 /* A folder of our own for what is streamed: "<TMPDIR>/ranvier-bench-XXXXXX/v". */

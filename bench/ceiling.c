@@ -36,7 +36,7 @@ static int record(bench_ceiling *out, rv_context *context)
 {
     const bench_workload *const w = out->workload;
     rv_result *result = NULL;
-    int code = bench_model_create(&out->model, w, 1, BENCH_INFERENCE, context);
+    int code = bench_model_create(&out->model, w, 1, BENCH_INFERENCE, NULL, context);
     if (code < 0)
         return code;
     const rv_callback recorders[] = {

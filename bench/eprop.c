@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "measure.h"
 #include "report.h"
+#include "statistics.h"
 
 #define PAIRS 25
 #define ONLINE_EXAMPLES 2 /* it takes a hundred times as long */
@@ -23,17 +24,6 @@ typedef struct subject {
     double spikes_per_neuron;
     double seconds[PAIRS], ratio[PAIRS]; /* per example; to EventProp's of the same moment */
 } subject;
-
-static double median(double *x)
-{
-    for (size_t i = 1; i < PAIRS; i++)
-        for (size_t k = i; k > 0 && x[k - 1] > x[k]; k--) {
-            const double swap = x[k];
-            x[k] = x[k - 1];
-            x[k - 1] = swap;
-        }
-    return x[PAIRS / 2];
-}
 
 /* The first examples of the workload. */
 static int take_examples(subject *s, const bench_workload *w, rv_context *context)
@@ -95,10 +85,10 @@ static int scale_weights(const subject *s, const bench_workload *w, double facto
         float *const weights = malloc((size + 1) * sizeof *weights);
         for (size_t k = 0; weights && k < size; k++)
             weights[k] = (float)((double)w->links[i].weights[k] * factor);
-        code = weights ? rv_variable_set(s->model.compiled,
-                                         (rv_variable){.connection = s->model.connections[i], .name = "g"}, weights,
-                                         size)
-                       : RV_ERR_MEMORY;
+        code = weights
+                   ? rv_variable_set(s->model.compiled,
+                                     (rv_variable){.connection = s->model.connections[i], .name = "g"}, weights, size)
+                   : RV_ERR_MEMORY;
         free(weights);
     }
     return code;
@@ -119,12 +109,13 @@ static int settle(subject *s, const bench_workload *w, double spikes_per_neuron)
             return code;
         *(s->spikes_per_neuron < spikes_per_neuron ? &low : &high) = middle;
     }
-    return code < 0 ? code : rv_error_set(s->model.context, RV_ERR_STATE, "eprop: no weights are as active as EventProp's");
+    return code < 0 ? code
+                    : rv_error_set(s->model.context, RV_ERR_STATE, "eprop: no weights are as active as EventProp's");
 }
 
 static int prepare(subject *s, const bench_workload *w, double spikes_per_neuron, rv_context *context)
 {
-    int code = bench_model_create(&s->model, w, 1, s->rule, context);
+    int code = bench_model_create(&s->model, w, 1, s->rule, NULL, context);
     if (code >= 0)
         code = take_examples(s, w, s->model.context);
     if (code >= 0)
@@ -156,7 +147,7 @@ static void report(json_t *results, subject *subjects, size_t num, const bench_w
     printf("  %-18s %14s %12s %10s %8s\n", "an example", "spikes/neuron", "median", "ratio", "limit");
     for (size_t i = 0; i < num; i++) {
         subject *const s = &subjects[i];
-        const double us = 1e6 * median(s->seconds), ratio = median(s->ratio);
+        const double us = 1e6 * bench_median(s->seconds, PAIRS), ratio = bench_median(s->ratio, PAIRS);
         char limit[16] = "", metric[80];
         if (s->limit > 0)
             snprintf(limit, sizeof limit, "%.1f", s->limit);

@@ -3,11 +3,12 @@
  * Time per example, synaptic events per second, and their share of the ceiling that is measured in the same run
  * (ceiling.c). Events are synapses that spikes meet: a row add forward, a row add back for the gradient, and a row's
  * dot product back for hidden spikes. `delays` adds the same network with one delay for all synapses, and with none;
- * `eprop` holds e-prop against EventProp. */
+ * `eprop` holds e-prop against EventProp, `ranks` two ranks against one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "callbacks.h"
+#include "ranks.h"
 #include "report.h"
 
 static const struct {
@@ -15,14 +16,10 @@ static const struct {
     int (*make)(bench_workload *out, rv_context *context);
     int (*measure)(json_t *results, const bench_workload *workload, rv_context *context);
 } workloads[] = {
-    {"mnist", bench_make_mnist, bench_phases},
-    {"shd256", bench_make_shd256, bench_phases},
-    {"shd1024", bench_make_shd1024, bench_phases},
-    {"yinyang", bench_make_yinyang, bench_phases},
-    {"conv", bench_make_conv, bench_phases},
-    {"delays", bench_make_delays, bench_delays},
-    {"sparse", bench_make_sparse, bench_phases},
-    {"inference1", bench_make_inference1, bench_phases},
+    {"mnist", bench_make_mnist, bench_phases},     {"shd256", bench_make_shd256, bench_phases},
+    {"shd1024", bench_make_shd1024, bench_phases}, {"yinyang", bench_make_yinyang, bench_phases},
+    {"conv", bench_make_conv, bench_phases},       {"delays", bench_make_delays, bench_delays},
+    {"sparse", bench_make_sparse, bench_phases},   {"inference1", bench_make_inference1, bench_phases},
     {"eprop", bench_make_shd256, bench_eprop},
 };
 
@@ -30,10 +27,11 @@ static const struct {
 
 static int usage(FILE *to)
 {
-    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\n       ranvier-bench --once train|infer RECORDER\nworkloads:");
+    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\n       ranvier-bench --once train|infer "
+                "RECORDER\nworkloads:");
     for (size_t i = 0; i < NUM_WORKLOADS; i++)
         fprintf(to, " %s", workloads[i].name);
-    fprintf(to, " callbacks\n");
+    fprintf(to, " ranks callbacks\n");
     return to == stderr ? 2 : 0;
 }
 
@@ -67,13 +65,42 @@ static int measure(size_t i, json_t *results, rv_context *context)
     return code;
 }
 
+static bool is_wanted(const char *name, const char *only)
+{
+    return !only || strcmp(only, name) == 0;
+}
+
+/* All, or what is named `only`; 1 if something failed or there is no such thing. */
+static int measure_all(json_t *results, const char *only, rv_context *context)
+{
+    int failed = 0, measured = 0;
+    printf("ranvier %s, kernels for %s\n\n", rv_version(), rv_context_isa(context));
+    for (size_t i = 0; i < NUM_WORKLOADS; i++)
+        if (is_wanted(workloads[i].name, only)) {
+            measured++;
+            failed |= measure(i, results, context) < 0;
+        }
+    if (is_wanted("ranks", only)) {
+        measured++;
+        bench_ranks(results, context);
+    }
+    if (is_wanted("callbacks", only)) {
+        measured++;
+        failed |= measure_callbacks(results, context) < 0;
+    }
+    return measured ? failed : usage(stderr);
+}
+
 int main(int argc, char **argv)
 {
     const char *only = NULL, *path = NULL, *phase = NULL, *recorder = NULL;
+    bool is_rank = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0)
             return usage(stdout);
-        if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--rank") == 0)
+            is_rank = true;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             only = argv[++i];
         else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
             path = argv[++i];
@@ -85,28 +112,15 @@ int main(int argc, char **argv)
     }
     rv_context *context = NULL;
     json_t *const results = json_array();
-    int failed = 0, measured = 0;
-    if (rv_context_create(&context, NULL) < 0) {
+    int failed = rv_context_create(&context, NULL) < 0;
+    if (failed)
         fprintf(stderr, "ranvier-bench: %s\n", context ? rv_last_error(context) : "out of memory");
-        failed = 1;
-    } else if (phase) {
-        measured = 1;
+    else if (is_rank)
+        failed = bench_ranks_member(context);
+    else if (phase)
         failed = once(phase, recorder, context);
-    } else {
-        printf("ranvier %s, kernels for %s\n\n", rv_version(), rv_context_isa(context));
-        for (size_t i = 0; i < NUM_WORKLOADS; i++) {
-            if (only && strcmp(only, workloads[i].name) != 0)
-                continue;
-            measured++;
-            failed |= measure(i, results, context) < 0;
-        }
-        if (!only || strcmp(only, "callbacks") == 0) {
-            measured++;
-            failed |= measure_callbacks(results, context) < 0;
-        }
-    }
-    if (!failed && measured == 0)
-        failed = usage(stderr);
+    else
+        failed = measure_all(results, only, context);
     if (!failed && path)
         failed = bench_write_json(path, results, context) < 0;
     json_decref(results);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "report.h"
+#include "statistics.h"
 
 #define START_UPS 5
 
@@ -16,53 +17,9 @@ typedef struct way {
     double seconds[BENCH_REPETITIONS];
 } way;
 
-static int prepare(rv_run **run, const bench_model *model, bool learns, const rv_spikes *spikes, const int32_t *labels,
-                   const rv_callback *callback)
-{
-    const rv_data data = bench_data(model, spikes, labels);
-    const size_t num = callback ? 1 : 0;
-    if (learns)
-        return rv_train_prepare(
-            run, model->compiled,
-            &(rv_train_desc){
-                .data = data, .num_epochs = 1, .callbacks = callback, .num_callbacks = num, .no_callbacks = num == 0});
-    return rv_evaluate_prepare(
-        run, model->compiled,
-        &(rv_evaluate_desc){.data = data, .callbacks = callback, .num_callbacks = num, .no_callbacks = num == 0});
-}
-
-static int time_once(double *seconds, way *w, const bench_workload *workload)
-{
-    rv_run *run = NULL;
-    rv_result *result = NULL;
-    int code = bench_model_restore(&w->model, workload);
-    if (code >= 0)
-        code = prepare(&run, &w->model, w->learns, workload->spikes, workload->labels, NULL);
-    if (code >= 0) {
-        const double start = rv_clock_seconds();
-        code = rv_run_execute(&result, run);
-        *seconds = rv_clock_seconds() - start;
-    }
-    rv_result_free(result);
-    rv_run_free(run);
-    return code;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x)
-{
-    qsort(x, BENCH_REPETITIONS, sizeof *x, ascending);
-    return (x[BENCH_REPETITIONS / 2 - 1] + x[BENCH_REPETITIONS / 2]) / 2;
-}
-
 static bench_time summarise(double *seconds)
 {
-    const double middle = median(seconds);
+    const double middle = bench_median(seconds, BENCH_REPETITIONS);
     return (bench_time){.best = seconds[0], .median = middle};
 }
 
@@ -89,9 +46,9 @@ static int measure_start_up(bench_figures *out, const bench_workload *workload, 
         double first_batch = 0;
         const rv_callback callback = {.name = "start-up", .user = &first_batch, .on_batch_begin = on_batch_begin};
         const double start = rv_clock_seconds();
-        code = bench_model_create(&model, workload, 1, BENCH_EVENTPROP, context);
+        code = bench_model_create(&model, workload, 1, BENCH_EVENTPROP, NULL, context);
         if (code >= 0)
-            code = prepare(&run, &model, true, workload->all, workload->all_labels, &callback);
+            code = bench_run_prepare(&run, &model, true, workload->all, workload->all_labels, &callback);
         if (code >= 0)
             code = rv_run_execute(&result, run);
         if (code < 0 && model.compiled)
@@ -108,7 +65,7 @@ static int measure_start_up(bench_figures *out, const bench_workload *workload, 
 static int measure_memory(bench_figures *out, const way *w, const bench_workload *workload)
 {
     rv_run *run = NULL;
-    const int code = prepare(&run, &w->model, true, workload->spikes, workload->labels, NULL);
+    const int code = bench_run_prepare(&run, &w->model, true, workload->spikes, workload->labels, NULL);
     if (code >= 0) {
         out->model_memory = rv_compiled_network_memory(w->model.compiled);
         out->run_memory = rv_run_memory_fixed(run);
@@ -119,7 +76,9 @@ static int measure_memory(bench_figures *out, const way *w, const bench_workload
 }
 
 /* One thread and two of inference, then of training. */
-enum { NUM_WAYS = 2 * BENCH_THREADS };
+enum {
+    NUM_WAYS = 2 * BENCH_THREADS
+};
 
 typedef struct repetitions {
     way ways[NUM_WAYS];
@@ -133,7 +92,7 @@ static int repeat(repetitions *all, const bench_workload *workload, const bench_
     for (int r = -1; r < BENCH_REPETITIONS; r++) {
         for (size_t i = 0; i < NUM_WAYS; i++) {
             double seconds = 0;
-            const int code = time_once(&seconds, &all->ways[i], workload);
+            const int code = bench_model_time(&seconds, &all->ways[i].model, workload, all->ways[i].learns, NULL);
             if (code < 0)
                 return rv_error_set(context, code, rv_last_error(all->ways[i].model.context));
             if (r >= 0)
@@ -154,7 +113,7 @@ static bench_phase phase_of(way *ways, double *least, double events)
     bench_phase out = {.events = events, .ceiling = summarise(least)};
     for (int r = 0; r < BENCH_REPETITIONS; r++)
         ratio[r] = ways[0].seconds[r] / ways[1].seconds[r];
-    out.scaling = median(ratio);
+    out.scaling = bench_median(ratio, BENCH_REPETITIONS);
     for (int t = 0; t < BENCH_THREADS; t++)
         out.time[t] = summarise(ways[t].seconds);
     return out;
@@ -172,7 +131,7 @@ int bench_measure(bench_figures *out, const bench_workload *workload, const benc
         way *const w = &all.ways[i];
         w->threads = i % BENCH_THREADS + 1;
         w->learns = i >= BENCH_THREADS;
-        code = bench_model_create(&w->model, workload, w->threads, w->learns ? BENCH_EVENTPROP : BENCH_INFERENCE,
+        code = bench_model_create(&w->model, workload, w->threads, w->learns ? BENCH_EVENTPROP : BENCH_INFERENCE, NULL,
                                   context);
     }
     if (code >= 0)

@@ -1,12 +1,13 @@
 #include "model.h"
 
+#include "base/clock.h"
+
 static int add_populations(bench_model *m, const bench_workload *w, bench_rule rule)
 {
     const rv_neuron hidden = rule == BENCH_EPROP_ADAPTIVE
                                  ? rv_adaptive_leaky_integrate_fire((rv_alif){.tau_mem = rv_const(20)})
                                  : rv_leaky_integrate_fire((rv_lif){.tau_mem = rv_const(20)});
-    const rv_li li = {.tau_mem = rv_const(20),
-                      .readout = rule < BENCH_EPROP ? rv_avg_var_exp_weight() : rv_avg_var()};
+    const rv_li li = {.tau_mem = rv_const(20), .readout = rule < BENCH_EPROP ? rv_avg_var_exp_weight() : rv_avg_var()};
     rv_population_desc in = {.name = "input", .shape = {w->inputs}, .neuron = rv_spike_input()};
     rv_population_desc hid = {.name = "hidden", .shape = {w->hidden}, .neuron = hidden};
     if (w->side)
@@ -76,11 +77,13 @@ static int compile(bench_model *m, const bench_workload *w, bench_rule rule)
 }
 
 int bench_model_create(bench_model *out, const bench_workload *workload, int num_threads, bench_rule rule,
-                       rv_context *errors)
+                       const rv_communicator *communicator, rv_context *errors)
 {
     *out = (bench_model){0};
     int code = rv_context_create(&out->context,
                                  &(rv_context_desc){.num_threads = num_threads, .isa = rv_context_isa(errors)});
+    if (code >= 0 && communicator)
+        code = rv_context_set_communicator(out->context, communicator);
     if (code >= 0)
         code = rv_network_create(&out->network, out->context,
                                  rule < BENCH_EPROP ? RV_EVENTPROP_DEFAULTS : RV_EPROP_DEFAULTS);
@@ -108,6 +111,43 @@ int bench_model_restore(bench_model *model, const bench_workload *workload)
         if (model->connections[i])
             code = rv_variable_set(model->compiled, (rv_variable){.connection = model->connections[i], .name = "g"},
                                    workload->links[i].weights, workload->links[i].num);
+    return code;
+}
+
+int bench_run_prepare(rv_run **run, const bench_model *model, bool learns, const rv_spikes *spikes,
+                      const int32_t *labels, const rv_callback *callback)
+{
+    const rv_data data = bench_data(model, spikes, labels);
+    const size_t num = callback ? 1 : 0;
+    if (learns)
+        return rv_train_prepare(
+            run, model->compiled,
+            &(rv_train_desc){
+                .data = data, .num_epochs = 1, .callbacks = callback, .num_callbacks = num, .no_callbacks = num == 0});
+    return rv_evaluate_prepare(
+        run, model->compiled,
+        &(rv_evaluate_desc){.data = data, .callbacks = callback, .num_callbacks = num, .no_callbacks = num == 0});
+}
+
+int bench_model_time(double *seconds, bench_model *model, const bench_workload *workload, bool learns,
+                     void (*meet)(void))
+{
+    rv_run *run = NULL;
+    rv_result *result = NULL;
+    int code = bench_model_restore(model, workload);
+    if (code >= 0)
+        code = bench_run_prepare(&run, model, learns, workload->spikes, workload->labels, NULL);
+    if (code >= 0) {
+        if (meet)
+            meet();
+        const double start = rv_clock_seconds();
+        code = rv_run_execute(&result, run);
+        if (meet)
+            meet();
+        *seconds = rv_clock_seconds() - start;
+    }
+    rv_result_free(result);
+    rv_run_free(run);
     return code;
 }
 

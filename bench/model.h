@@ -21,12 +21,20 @@ typedef struct bench_model {
     rv_compiled_network *compiled;
 } bench_model;
 
-/* Creates context, network and compiled network; on failure the detail is copied to error's. Free it in any event. */
+/* Creates context, network and compiled network, one of the communicator's ranks (NULL = alone); on failure the detail is
+ * copied to error's. Free it in any event. */
 int bench_model_create(bench_model *out, const bench_workload *workload, int num_threads, bench_rule rule,
-                       rv_context *errors);
+                       const rv_communicator *communicator, rv_context *errors);
 void bench_model_free(bench_model *model);
 /* Sets all weights to the workload's. */
 int bench_model_restore(bench_model *model, const bench_workload *workload);
+/* A run over spikes: one epoch of training, or an evaluation; `callback` NULL = none. */
+int bench_run_prepare(rv_run **run, const bench_model *model, bool learns, const rv_spikes *spikes,
+                      const int32_t *labels, const rv_callback *callback);
+/* Seconds of one epoch of training, or of an evaluation, from the workload's weights on, until everybody is done. meet:
+ * called by all ranks before and after it, waits for all of them (NULL = there are no others). */
+int bench_model_time(double *seconds, bench_model *model, const bench_workload *workload, bool learns,
+                     void (*meet)(void));
 rv_data bench_data(const bench_model *model, const rv_spikes *spikes, const int32_t *labels);
 
 #endif

@@ -93,7 +93,7 @@ static int count_spikes(double *mean, const bench_workload *w, rv_context *conte
     bench_model model;
     rv_result *result = NULL;
     *mean = 0;
-    int code = bench_model_create(&model, w, 1, BENCH_INFERENCE, context);
+    int code = bench_model_create(&model, w, 1, BENCH_INFERENCE, NULL, context);
     if (code >= 0) {
         const rv_callback recorder = rv_spike_recorder((rv_spike_recorder_desc){
             .population = model.hid, .key = "counts", .record_counts = true, .examples = rv_slice(":8")});

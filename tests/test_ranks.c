@@ -163,6 +163,19 @@ static void ranks_change_no_bit_where_adjoints_are_kept(void **state)
     compare(&desc);
 }
 
+/* More weights than are exchanged at once. */
+static void ranks_change_no_bit_of_large_matrices(void **state)
+{
+    (void)state;
+    training_task_desc desc = plain;
+    desc.inputs = 600;
+    desc.num_threads = 2;
+    for (int rows = 0; rows < 2; rows++) {
+        desc.schedule = rows ? RV_SCHEDULE_ROWS : RV_SCHEDULE_SLOTS;
+        compare(&desc);
+    }
+}
+
 static void ranks_change_no_bit_with_threads_and_regularisation(void **state)
 {
     (void)state;
@@ -240,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_change_no_bit_where_partial_sums_are_kept),
         cmocka_unit_test(ranks_change_no_bit_where_adjoints_are_kept),
+        cmocka_unit_test(ranks_change_no_bit_of_large_matrices),
         cmocka_unit_test(ranks_change_no_bit_with_threads_and_regularisation),
         cmocka_unit_test(ranks_change_no_bit_where_delays_learn),
         cmocka_unit_test(ranks_change_no_bit_with_eprop),

@@ -6,6 +6,8 @@
 #include "comm/communicator.h"
 #include "base/context.h"
 
+#define EXCHANGED_AT_ONCE 16384U /* floats of a parameter, whose leaves' sums stay in a core's cache */
+
 static float *new_floats(rv_engine *engine, size_t n)
 {
     return rv_arena_alloc(engine->arena, n, sizeof(float));
@@ -120,7 +122,7 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
     worker->begin = rv_arena_alloc(engine->arena, model->max_n_pad + 2, sizeof *worker->begin);
     worker->drive = new_floats(engine, (size_t)engine->num_targets * 2 * model->max_n_pad);
-    worker->sums = new_floats(engine, model->num_leaves * model->max_n_pad);
+    worker->sums = new_floats(engine, model->max_n_pad);
     worker->row = new_floats(engine, longest_row(model));
     worker->scaled = new_floats(engine, longest_row(model));
     return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back &&
@@ -129,17 +131,13 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
                : RV_ERR_MEMORY;
 }
 
-/* Several ranks: room for the sums of nodes. */
+/* Several ranks: room for the sums of nodes of some rows, one at least. */
 static int make_exchange(rv_engine *engine)
 {
-    const rv_compiled_network *model = engine->model;
-    size_t size = 0;
-    if (rv_comm_size(model->context) == 1)
+    if (rv_comm_size(engine->model->context) == 1)
         return RV_OK;
-    for (uint32_t i = 0; i < model->num_connections; i++)
-        if (model->connections[i].links.rows.size > size)
-            size = model->connections[i].links.rows.size;
-    engine->exchange_size = size > model->max_n_pad ? size : model->max_n_pad;
+    const size_t longest = longest_row(engine->model);
+    engine->exchange_size = longest > EXCHANGED_AT_ONCE ? longest : EXCHANGED_AT_ONCE;
     engine->exchange = new_floats(engine, (RV_MAX_LEAVES + 1) * engine->exchange_size);
     return engine->exchange ? RV_OK : RV_ERR_MEMORY;
 }

@@ -173,7 +173,7 @@ typedef struct rv_worker {
     float *difference; /* (max_delay + 2, difference_size), likewise */
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
     float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
-    float *sums;    /* rows: (num_leaves, max_n_pad) */
+    float *sums;    /* rows: (max_n_pad) of a node of the tree */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
     float *scaled;  /* (max_n_pad) what the optimiser learns from, if it is something else */
     double *seconds; /* see profile.h; NULL = nobody asks */
@@ -218,7 +218,7 @@ typedef struct rv_engine {
                              of squared gradients; NULL where nobody asks for their norm */
     float **penalty;      /* [populations] (n_pad) regularisation at each spike; NULL = none */
     float *exchange;      /* several ranks: (RV_MAX_LEAVES + 1, exchange_size) sums of nodes, and one received */
-    size_t exchange_size; /* floats of the largest parameter */
+    size_t exchange_size; /* floats of the rows of a parameter that are exchanged at once */
     uint32_t *counts;     /* (max_n_pad) scratch */
     uint32_t *every_id;   /* e-prop: (max_n_pad) 0, 1, 2, ... */
 
@@ -377,11 +377,10 @@ void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *
 int rv_gradient_begin(rv_engine *engine, size_t batch_num);
 bool rv_gradient_row(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
                      const rv_plan_parameter *p, size_t row, const float *factor, float *gradient);
-/* The sums of a row's leaves, NULL where a leaf is empty; whether there is any. */
-bool rv_gradient_leaves(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
-                        const rv_plan_parameter *p, size_t row, float **sum);
-/* Joins num_leaves of them, in place; NULL = all are empty. */
-float *rv_gradient_join(const rv_engine *engine, float **sum, size_t num_leaves, size_t n);
+/* The sum of leaves first .. first + num - 1 of a row, a node of the tree; NULL where all are empty. In the worker's memory
+ * or the slots', until the worker's next one. */
+const float *rv_gradient_node(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
+                              const rv_plan_parameter *p, size_t row, size_t first, size_t num);
 /* Ranks: the sums of all leaves of all ranks into every parameter's `joined`. */
 int rv_gradient_exchange(rv_engine *engine);
 size_t rv_gradient_num_rows(const rv_compiled_network *model); /* of all connections */

@@ -2,7 +2,8 @@
  *
  * The tree is the one of gradient.c. A node whose leaves are all of one rank is joined there; the others are joined by
  * the rank of their first leaf, which the rest is sent to; the root goes to everybody. Numbers are added in the same
- * order as on one rank. */
+ * order as on one rank. A parameter goes through this some rows at a time, which stay in cache from their leaves to the
+ * root. */
 #include <string.h>
 
 #include "base/threads.h"
@@ -15,7 +16,8 @@ typedef struct exchange {
     rv_engine *engine;
     const rv_plan_connection *connection; /* NULL: a bias */
     const rv_plan_parameter *parameter;
-    size_t size; /* floats of the parameter */
+    size_t begin, end;  /* rows that are exchanged now: */
+    size_t first, size; /* floats, of the parameter's */
     struct {
         size_t first, num; /* leaves */
     } nodes[RV_MAX_LEAVES]; /* the largest ones that are all this rank's, from the left */
@@ -53,16 +55,14 @@ static void node_worker(void *arg, int worker)
     const rv_plan_parameter *p = x->parameter;
     size_t begin, end;
     while (rv_work_take_range(&x->work, ROWS_AT_ONCE, &begin, &end))
-        for (size_t row = begin; row < end; row++) {
+        for (size_t row = x->begin + begin; row < x->begin + end; row++) {
             const size_t n = rv_row_padded(&p->rows, row);
-            float *sum[RV_MAX_LEAVES];
-            rv_gradient_leaves(x->engine, &x->engine->workers[worker], x->connection, p, row, sum);
             for (size_t k = 0; k < x->num_nodes; k++) {
-                const float *joined =
-                    rv_gradient_join(x->engine, sum + x->nodes[k].first, x->nodes[k].num, n);
-                float *out = buffer(x, k) + rv_row_begin(&p->rows, row);
-                if (joined)
-                    memcpy(out, joined, n * sizeof *out);
+                const float *sum = rv_gradient_node(x->engine, &x->engine->workers[worker], x->connection, p, row,
+                                                    x->nodes[k].first, x->nodes[k].num);
+                float *out = buffer(x, k) + rv_row_begin(&p->rows, row) - x->first;
+                if (sum)
+                    memcpy(out, sum, n * sizeof *out);
                 else
                     memset(out, 0, n * sizeof *out);
             }
@@ -93,28 +93,51 @@ static int walk(exchange *x, size_t first, size_t num, float **out)
         b = received;
     }
     if (!error && rank == left) {
-        x->engine->model->kernels->add(a, a, b, x->size);
-        *out = a;
+        *out = num == x->engine->model->num_leaves ? x->parameter->joined + x->first : a;
+        x->engine->model->kernels->add(*out, a, b, x->size);
     }
     return error;
 }
 
+static int exchange_rows(exchange *x)
+{
+    rv_context *context = x->engine->model->context;
+    float *const joined = x->parameter->joined + x->first, *root = NULL;
+    rv_work_init(&x->work, x->end - x->begin);
+    rv_parallel(context, node_worker, x);
+    x->next = 0;
+    const int error = walk(x, 0, x->engine->model->num_leaves, &root);
+    if (error)
+        return error;
+    if (root && root != joined)
+        memcpy(joined, root, x->size * sizeof *root);
+    return rv_comm_broadcast(context, joined, x->size * sizeof *joined);
+}
+
+/* The next rows, as many as there is room for. */
+static void take_rows(exchange *x)
+{
+    const rv_rows *rows = &x->parameter->rows;
+    x->begin = x->end;
+    x->first = rv_row_begin(rows, x->begin);
+    do
+        x->end++;
+    while (x->end < rows->num && rv_row_begin(rows, x->end + 1) - x->first <= x->engine->exchange_size);
+    x->size = rv_row_begin(rows, x->end) - x->first;
+}
+
 static int exchange_parameter(rv_engine *engine, const rv_plan_connection *connection, const rv_plan_parameter *p)
 {
-    exchange x = {.engine = engine, .connection = connection, .parameter = p, .size = p->rows.size};
-    rv_context *context = engine->model->context;
-    float *root = NULL;
+    exchange x = {.engine = engine, .connection = connection, .parameter = p};
+    int error = RV_OK;
     if (!p->optimiser)
         return RV_OK;
     find_nodes(&x, 0, engine->model->num_leaves);
-    rv_work_init(&x.work, p->rows.num);
-    rv_parallel(context, node_worker, &x);
-    const int error = walk(&x, 0, engine->model->num_leaves, &root);
-    if (error)
-        return error;
-    if (root)
-        memcpy(p->joined, root, x.size * sizeof *root);
-    return rv_comm_broadcast(context, p->joined, x.size * sizeof *root);
+    while (!error && x.end < p->rows.num) {
+        take_rows(&x);
+        error = exchange_rows(&x);
+    }
+    return error;
 }
 
 int rv_gradient_exchange(rv_engine *engine)

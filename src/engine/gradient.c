@@ -91,17 +91,27 @@ static int sort_spikes(rv_engine *engine, size_t batch_num)
 
 /* ---- slots: the sums of leaves have been filled ---- */
 
-/* The sums of a slot row's leaves; NULL where a leaf is empty. Returns whether there is any. */
-static bool slot_sums(const rv_engine *engine, const rv_plan_parameter *p, size_t row, float **sum)
+/* The tree: halves join halves, in place. An empty leaf, NULL, is +0, which changes nothing: sums never are -0. */
+static float *join(const rv_engine *engine, float **sum, size_t num_leaves, size_t n)
 {
-    bool any = false;
-    for (size_t leaf = 0; leaf < engine->model->num_leaves; leaf++) {
-        uint8_t *touched = &p->touched[leaf * p->rows.num + row];
-        sum[leaf] = *touched ? p->slots + leaf * p->rows.size + rv_row_begin(&p->rows, row) : NULL;
+    if (num_leaves == 1)
+        return sum[0];
+    float *a = join(engine, sum, num_leaves / 2, n);
+    float *b = join(engine, sum + num_leaves / 2, num_leaves / 2, n);
+    if (a && b)
+        engine->model->kernels->add(a, a, b, n);
+    return a ? a : b;
+}
+
+static float *slot_node(const rv_engine *engine, const rv_plan_parameter *p, size_t row, size_t first, size_t num)
+{
+    float *sum[RV_MAX_LEAVES];
+    for (size_t k = 0; k < num; k++) {
+        uint8_t *touched = &p->touched[(first + k) * p->rows.num + row];
+        sum[k] = *touched ? p->slots + (first + k) * p->rows.size + rv_row_begin(&p->rows, row) : NULL;
         *touched = 0;
-        any |= sum[leaf] != NULL;
     }
-    return any;
+    return join(engine, sum, num, rv_row_padded(&p->rows, row));
 }
 
 /* ---- rows: the same, made here ---- */
@@ -113,60 +123,25 @@ static const float *met_by(const rv_engine *engine, const rv_plan_connection *c)
     return engine->histories + model->populations[c->target].groups[c->group].history + c->delay * model->history_size;
 }
 
-static const uint32_t *entries_of(const rv_engine *engine, const rv_plan_connection *c, size_t row)
+/* All leaves of the node at once. */
+static float *row_node(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t row,
+                       size_t first, size_t num)
 {
-    return &engine->sorted[c->source].begin[row * engine->model->num_leaves];
-}
-
-static bool row_sums(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t row,
-                     float **sum)
-{
-    const rv_compiled_network *model = engine->model;
-    const uint32_t *begin = entries_of(engine, c, row);
-    bool any = false;
-    for (size_t leaf = 0; leaf < model->num_leaves; leaf++) {
-        sum[leaf] = NULL;
-        if (begin[leaf] == begin[leaf + 1])
-            continue;
-        sum[leaf] = worker->sums + leaf * model->max_n_pad;
-        c->ops->row_sum(&c->links, sum[leaf], false, row, 0, rv_row_padded(&c->links.rows, row), met_by(engine, c),
-                        model->history_size, engine->sorted[c->source].entries + begin[leaf],
-                        begin[leaf + 1] - begin[leaf]);
-        any = true;
-    }
-    return any;
-}
-
-/* All leaves at once; NULL = all are empty. */
-static float *row_total(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t row)
-{
-    const size_t num_leaves = engine->model->num_leaves;
-    const uint32_t *begin = entries_of(engine, c, row);
-    if (begin[0] == begin[num_leaves])
+    const rv_sorted_spikes *sorted = &engine->sorted[c->source];
+    const uint32_t *begin = &sorted->begin[row * engine->model->num_leaves + first];
+    if (begin[0] == begin[num])
         return NULL;
     c->ops->row_leaves(&c->links, worker->sums, row, met_by(engine, c), engine->model->history_size, begin,
-                       engine->sorted[c->source].entries, num_leaves);
+                       sorted->entries, num);
     return worker->sums;
 }
 
 /* ---- all: a row of the gradient ---- */
 
-/* The tree: halves join halves. An empty leaf is +0, which changes nothing: sums never are -0. */
-float *rv_gradient_join(const rv_engine *engine, float **sum, size_t num_leaves, size_t n)
+const float *rv_gradient_node(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
+                              const rv_plan_parameter *p, size_t row, size_t first, size_t num)
 {
-    if (num_leaves == 1)
-        return sum[0];
-    float *a = rv_gradient_join(engine, sum, num_leaves / 2, n);
-    float *b = rv_gradient_join(engine, sum + num_leaves / 2, num_leaves / 2, n);
-    if (a && b)
-        engine->model->kernels->add(a, a, b, n);
-    return a ? a : b;
-}
-
-bool rv_gradient_leaves(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
-                        const rv_plan_parameter *p, size_t row, float **sum)
-{
-    return p->slots ? slot_sums(engine, p, row, sum) : row_sums(engine, worker, c, row, sum);
+    return p->slots ? slot_node(engine, p, row, first, num) : row_node(engine, worker, c, row, first, num);
 }
 
 static bool is_zero(const float *x, size_t n)
@@ -182,13 +157,8 @@ bool rv_gradient_row(const rv_engine *engine, const rv_worker *worker, const rv_
 {
     const rv_compiled_network *model = engine->model;
     const size_t n = rv_row_padded(&p->rows, row);
-    float *sum[RV_MAX_LEAVES], *all = NULL;
-    if (p->joined)
-        all = p->joined + rv_row_begin(&p->rows, row);
-    else if (!p->slots)
-        all = row_total(engine, worker, c, row);
-    else if (slot_sums(engine, p, row, sum))
-        all = rv_gradient_join(engine, sum, model->num_leaves, n);
+    const float *all = p->joined ? p->joined + rv_row_begin(&p->rows, row)
+                                 : rv_gradient_node(engine, worker, c, p, row, 0, model->num_leaves);
     if (!all || is_zero(all, n)) /* what came from other ranks does not tell a sum of nothing from 0: nobody does */
         return false;
     if (c && p == &c->weight)
