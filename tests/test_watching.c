@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "support/files.h"
 #include "support/tiny.h"
 
 static tiny t;
@@ -117,6 +119,47 @@ static void what_is_wrong_is_found_before_the_run(void **state)
     tiny_free(&other);
 }
 
+/* However it is written. */
+static void two_callbacks_that_would_write_one_file_are_refused(void **state)
+{
+    (void)state;
+    char twice[600], other_folder[600];
+    snprintf(twice, sizeof twice, "%s", test_path("v"));
+    snprintf(other_folder, sizeof other_folder, "%s", test_path("new/.././/v"));
+    const rv_callback one_stream[] = {
+        VARIABLE(.population = t.hidden, .var = "v", .keep = {.stream = twice}),
+        {.name = "Nothing"},
+        SPIKES(.population = t.input, .keep = {.stream = other_folder}),
+    };
+    refuses(one_stream, 3, RV_ERR_FILE,
+            "/v: would be written by callback 0 (VarRecorder of population 'hidden') and callback 2 (SpikeRecorder of "
+            "population 'input')");
+    assert_false(test_exists(test_path("v-values.npy")));
+
+    rv_run *run = NULL;
+    const rv_train_desc desc = {
+        .data = tiny_data(&t),
+        .num_epochs = 1,
+        .callbacks = one_stream,
+        .num_callbacks = 1,
+        .validation = tiny_data(&t),
+        .validation_callbacks = one_stream + 1,
+        .num_validation_callbacks = 2,
+    };
+    assert_int_equal(rv_train_prepare(&run, t.model, &desc), RV_ERR_FILE);
+    assert_non_null(strstr(rv_last_error(t.context), "validation callback 1 (SpikeRecorder of population 'input')"));
+    rv_run_free(run);
+    const rv_callback logs[] = {rv_csv_logger((rv_csv_logger_desc){.path = twice}),
+                                rv_timer((rv_timer_desc){.path = other_folder})};
+    rv_train_desc logged = desc;
+    logged.callbacks = logs;
+    logged.num_callbacks = 2;
+    logged.num_validation_callbacks = 1;
+    assert_int_equal(rv_train_prepare(&run, t.model, &logged), RV_ERR_FILE);
+    assert_non_null(strstr(rv_last_error(t.context), "callback 0 (CSVLogger) and callback 1 (Timer)"));
+    rv_run_free(run);
+}
+
 /* What training leaves; zeroed first, so that outcomes can be compared byte by byte. */
 typedef struct outcome {
     float weights[TINY_WEIGHTS];
@@ -217,6 +260,7 @@ int main(void)
         TEST(a_missing_key_is_the_index_in_the_list),
         TEST(validation_has_data_of_its_own),
         TEST(what_is_wrong_is_found_before_the_run),
+        TEST(two_callbacks_that_would_write_one_file_are_refused),
         TEST(recording_changes_no_bit_of_the_result),
         TEST(timestep_hooks_change_no_bit_of_the_result),
         TEST(running_out_of_memory_anywhere_is_an_error_and_loses_nothing),

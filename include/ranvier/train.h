@@ -347,6 +347,10 @@ RV_API void rv_probe_ask(const rv_probe *probe, rv_probe_yield *yield);
 /* In set_params: bytes that a callback will hold, for sure, and the most they may grow to on top. */
 RV_API void rv_run_announce_memory(rv_run *run, size_t fixed, size_t growth);
 
+/* In set_params: a callback will write this file, and nobody else in this run, its training and its validation may.
+ * `what` says who it is: "VarRecorder of population 'hidden'". Errors: RV_ERR_FILE, which names both callbacks. */
+RV_API int rv_run_claim_file(rv_run *run, const char *path, const char *what);
+
 /* ---- runs ------------------------------------------------------------------------------------------------------------ */
 
 /* Augmentation: replaces the spikes of one example for one epoch. It is called in worker threads, at once for several

@@ -45,7 +45,7 @@ static int set_params(void *user, rv_run *run)
     csv_logger *state = user;
     state->run = run;
     state->active = rv_run_is_training(run) && rv_run_rank(run) == 0;
-    return RV_OK;
+    return rv_run_is_training(run) ? rv_run_claim_file(run, state->desc.path, "CSVLogger") : RV_OK;
 }
 
 static int write_header(csv_logger *state, const rv_metrics *metrics)

@@ -29,7 +29,8 @@ static int set_params(void *user, rv_run *run)
     state->run = run;
     if (!state->desc.path)
         return rv_error_set(state->context, RV_ERR_ARGUMENT, "a PopulationTimer needs a path");
-    return rv_run_measure_populations(run);
+    const int rc = rv_run_claim_file(run, state->desc.path, "PopulationTimer");
+    return rc == RV_OK ? rv_run_measure_populations(run) : rc;
 }
 
 /* A row for each population. */

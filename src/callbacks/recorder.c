@@ -101,7 +101,10 @@ int rv_recorder_set_up(rv_recorder *r, rv_run *run, const char *class, const cha
     r->run = run;
     snprintf(r->what, sizeof r->what, "%s of %s '%s'", class, object, name);
     rv_probe_ask(r->probe, &r->yield);
-    return r->keep.stream ? rv_recorder_open(r) : check_budget(r, run);
+    if (!r->keep.stream)
+        return check_budget(r, run);
+    const int rc = rv_run_claim_file(run, r->keep.stream, r->what);
+    return rc == RV_OK ? rv_recorder_open(r) : rc;
 }
 
 /* ---- in memory ---- */

@@ -38,7 +38,9 @@ static int set_params(void *user, rv_run *run)
 {
     timer *state = user;
     state->run = run;
-    return rv_run_measure(run);
+    const int rc =
+        state->desc.path && rv_run_is_training(run) ? rv_run_claim_file(run, state->desc.path, "Timer") : RV_OK;
+    return rc == RV_OK ? rv_run_measure(run) : rc;
 }
 
 static int on_train_begin(void *user)

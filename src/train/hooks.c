@@ -31,6 +31,7 @@ static int set_up(rv_run *run, rv_hooks *hooks, size_t i)
     }
     hooks->created[i] = true;
     run->setting_up = rv_callback_name(callback);
+    run->setting_up_index = i;
     const int error = callback->set_params ? callback->set_params(callback->user, run) : RV_OK;
     run->setting_up = NULL;
     return error < 0 ? rv_callback_explain(run, callback, "set_params", error) : RV_OK;

@@ -221,6 +221,7 @@ void rv_run_free(rv_run *run)
     rv_quantities_free(run);
     rv_rewirings_free(run);
     rv_triggers_free(run);
+    rv_claims_free(run);
     rv_run_forget_saves(run);
     rv_run_free(run->validation);
     rv_engine_free(run->engine);

@@ -251,6 +251,7 @@ int rv_history_put(const rv_history *history, rv_state *state);
 int rv_history_get(rv_history *history, rv_state *state);
 
 void rv_triggers_free(rv_run *run);
+void rv_claims_free(rv_run *run);
 
 /* ---- runs ----------------------------------------------------------------------------------------------------------- */
 
@@ -264,6 +265,8 @@ typedef struct rv_position {
 typedef struct rv_batch_start {
     double clock, callbacks, learn, phases[RV_NUM_PHASES];
 } rv_batch_start;
+
+typedef struct rv_claim rv_claim;
 
 typedef struct rv_save rv_save; /* a checkpoint that was asked for */
 
@@ -289,7 +292,9 @@ struct rv_run {
     rv_monitor *monitors;    /* list */
     rv_rewiring_list *rewirings; /* NULL = none are recorded */
     rv_trigger *triggers;    /* list */
-    const char *setting_up;  /* name of the callback whose set_params is running */
+    rv_claim *claims;        /* list, with the validation's: files that callbacks write */
+    const char *setting_up;  /* name of the callback whose set_params is running, */
+    size_t setting_up_index; /* its place in the list */
     bool executed;
 
     uint32_t *members; /* (num_members) examples of the data set that this run uses; NULL with an iterator */
