@@ -3,13 +3,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "store/growing.h"
+#include "store/h5.h"
 #include "support/files.h"
 
 #define WIDTH 3
@@ -189,6 +195,110 @@ static void more_than_the_disk_holds_is_an_error(void **state)
     holds(path, 2);
 }
 
+#if RV_HAVE_HDF5
+
+/* Whole rows of both datasets are what append writes. Returns how many there are. */
+static size_t h5_rows(const char *where, unsigned flags)
+{
+    static float values[20000 * WIDTH];
+    static int64_t numbers[20000];
+    hsize_t dims[2][2] = {{0}};
+    const hid_t file = H5Fopen(where, flags, H5P_DEFAULT);
+    assert_true(file >= 0);
+    for (int i = 0; i < 2; i++) {
+        const hid_t set = H5Dopen2(file, arrays[i].name, H5P_DEFAULT), space = H5Dget_space(set);
+        assert_true(H5Sget_simple_extent_dims(space, dims[i], NULL) == arrays[i].num_dims && dims[i][0] <= 20000);
+        assert_true(H5Dread(set, i ? H5T_NATIVE_INT64 : H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                            i ? (void *)numbers : (void *)values) >= 0);
+        H5Sclose(space);
+        H5Dclose(set);
+    }
+    H5Fclose(file);
+    const hsize_t num = dims[0][0] < dims[1][0] ? dims[0][0] : dims[1][0];
+    for (hsize_t i = 0; i < num; i++) {
+        assert_int_equal(numbers[i], i);
+        for (size_t k = 0; k < WIDTH; k++)
+            assert_true(values[i * WIDTH + k] == (float)i + 0.25F * (float)k);
+    }
+    return (size_t)num;
+}
+
+/* Writes batches of 7 rows for ever, and tells how many were published. */
+static _Noreturn void write_for_ever(const char *where, atomic_size_t *published)
+{
+    rv_growing *const growing = begin(where, NULL);
+    for (;;) {
+        append(growing, 7);
+        succeed(rv_growing_publish(growing));
+        atomic_store(published, rv_growing_rows(growing, 1));
+        if (rv_growing_rows(growing, 1) > 19000)
+            pause();
+    }
+}
+
+/* What it had published is there to be read, and to be gone on behind. */
+static void a_killed_writer_leaves_a_whole_hdf5_file(void **state)
+{
+    (void)state;
+    atomic_size_t *const published =
+        mmap(NULL, sizeof *published, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(published != MAP_FAILED);
+    for (size_t kill_at = 1; kill_at < 3000; kill_at += 211) {
+        char where[400];
+        snprintf(where, sizeof where, "%s%zu.h5", path, kill_at);
+        atomic_store(published, 0);
+        const pid_t writer = fork();
+        if (writer == 0)
+            write_for_ever(where, published);
+        while (atomic_load(published) < kill_at)
+            ;
+        kill(writer, SIGKILL);
+        waitpid(writer, NULL, 0);
+        const uint64_t num = atomic_load(published), rows[] = {num - 3, num - 3};
+        assert_true(h5_rows(where, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ) >= num);
+        rv_growing *const growing = begin(where, rows);
+        append(growing, 500);
+        succeed(rv_growing_close(growing));
+        assert_int_equal(h5_rows(where, H5F_ACC_RDONLY), num - 3 + 500);
+    }
+    munmap(published, sizeof *published);
+}
+
+static void hdf5_files_are_read_while_they_grow(void **state)
+{
+    char where[400];
+    rv_growing *other;
+    (void)state;
+    snprintf(where, sizeof where, "%s.h5", path);
+    rv_growing *const growing = begin(where, NULL);
+    append(growing, 10);
+    succeed(rv_growing_publish(growing));
+    assert_int_equal(h5_rows(where, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ), 10);
+    succeed(rv_growing_open(&other, context, where, arrays, 2));
+    refuses(rv_growing_begin(other, NULL), RV_ERR_FILE, "is being written by another");
+    succeed(rv_growing_close(other));
+    append(growing, 10);
+    succeed(rv_growing_publish(growing));
+    succeed(rv_growing_close(growing));
+    assert_int_equal(h5_rows(where, H5F_ACC_RDONLY), 20);
+}
+
+#else
+
+static void a_killed_writer_leaves_a_whole_hdf5_file(void **state)
+{
+    (void)state;
+    print_message("# this build has no HDF5\n");
+    skip();
+}
+
+static void hdf5_files_are_read_while_they_grow(void **state)
+{
+    a_killed_writer_leaves_a_whole_hdf5_file(state);
+}
+
+#endif
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -198,6 +308,8 @@ int main(void)
         TEST(it_goes_on_behind_a_position_and_cuts_off_the_rest),
         TEST(what_cannot_be_written_is_found_before_anything_is),
         TEST(more_than_the_disk_holds_is_an_error),
+        TEST(a_killed_writer_leaves_a_whole_hdf5_file),
+        TEST(hdf5_files_are_read_while_they_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,6 +168,38 @@ for kind in NETWORKS:
     case(same)
 
 
+STREAMS = """\
+  - {type: VarRecorder, population: hidden, var: v, key: v, examples: "::3", stream: KIND}
+  - {type: SpikeRecorder, population: input, key: shown, examples: "::2", stream: KIND}
+  - {type: ConnVarRecorder, connection: input_hidden, genn_var: Gradient, key: gradient, examples: ":9", timesteps: 0,
+     stream: KIND}
+validation_callbacks:
+  - {type: SpikeRecorder, population: hidden, key: counts, record_counts: true, stream: KIND}
+"""
+
+
+def streams(folder, kind):
+    """Rank 0 writes what all of them recorded: the bytes of one process."""
+    path, hashes = write(folder), {}
+    with open(path, "a") as file:
+        file.write(STREAMS.replace("KIND", kind))
+    for ranks in (0, 2, 3):
+        out = os.path.join(folder, f"{ranks}")
+        run(ranks, "train", path, "-q", "-o", out)
+        hashes[ranks] = digest(out)
+        names = os.listdir(os.path.join(out, "recorded"))
+        check(sum(name.endswith(kind) and not name.startswith("spikes") for name in names) == (4 if kind == "h5" else 14),
+              names)
+    check(len(set(hashes.values())) == 1, hashes)
+
+
+for kind in ("npy", "h5"):
+    def streamed(folder, kind=kind):
+        streams(folder, kind)
+    streamed.__name__ = f"streams_to_{kind}_are_the_same_bytes_for_any_ranks"
+    case(streamed)
+
+
 @case
 def what_differs_gives_another_hash(folder):
     run(2, "train", write(folder), "-q", "-o", os.path.join(folder, "a"))

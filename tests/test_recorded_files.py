@@ -180,6 +180,19 @@ def read_all(out):
     return {name: open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder))}
 
 
+def kill_when_recorded(path, out, name, size, *more):
+    """Starts training, and kills it when a recorded file has reached a size."""
+    process = subprocess.Popen([RANVIER, "train", path, "-q", "--out", out, *more], stdout=subprocess.DEVNULL)
+    name = os.path.join(out, "recorded", name)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if os.path.exists(name) and os.path.getsize(name) >= size:
+            break
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+
+
 @case
 def a_run_that_was_killed_goes_on_to_the_same_bytes(folder):
     validation = "validation_callbacks:\n  - {type: SpikeRecorder, population: hidden, key: s, stream: npy}\n"
@@ -190,20 +203,40 @@ def a_run_that_was_killed_goes_on_to_the_same_bytes(folder):
     expected = read_all(whole)
     for entries_seen in (20, 500, 900):
         out = os.path.join(folder, f"killed-{entries_seen}")
-        process = subprocess.Popen([RANVIER, "train", path, "-q", "--out", out, *more], stdout=subprocess.DEVNULL)
-        name = os.path.join(out, "recorded", "counts-epochs.npy")
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
-            if os.path.exists(name) and os.path.getsize(name) > 128 + 8 * entries_seen:
-                break
-            time.sleep(0.001)
-        process.kill()
-        process.wait()
+        kill_when_recorded(path, out, "counts-epochs.npy", 128 + 8 * entries_seen, *more)
         run("train", "--resume", out, "-q")
         got = read_all(out)
         check(got.keys() == expected.keys(), sorted(got), sorted(expected))
         for name, data in expected.items():
             check(got[name] == data, f"killed after {entries_seen} entries: {name} differs")
+
+
+@case
+def hdf5_is_whole_after_a_kill_and_goes_on_to_the_same_numbers(folder):
+    try:
+        import h5py
+    except ImportError:
+        return "no h5py"
+    callbacks = "  - {type: Checkpoint, batch_interval: 2, keep: 3}\n" \
+                "  - {type: SpikeRecorder, population: hidden, key: when, record_counts: true, stream: npy}\n"
+    callbacks += recorders("h5")
+    path, whole = write(folder, callbacks), os.path.join(folder, "whole")
+    more = ("--set", "training.num_epochs=30")
+    run("train", path, "-q", "--out", whole, *more)
+    expected = {key: entries(load_h5(whole, key), key) for key in KEYS}
+    for entries_seen in (100, 700, 1500):
+        out = os.path.join(folder, f"killed-{entries_seen}")
+        kill_when_recorded(path, out, "when-epochs.npy", 128 + 8 * entries_seen, *more)
+        for key in KEYS:  # what is there is what the whole run has
+            with h5py.File(os.path.join(out, "recorded", key + ".h5"), "r", swmr=True) as file:
+                num = min(len(file["epochs"]), len(file["examples"]))
+                for i in range(num if key != "spikes" else 0):
+                    position = file["epochs"][i], file["examples"][i]
+                    check(np.array_equal(file["values"][i], expected[key][position], equal_nan=True), key, position)
+            check(num > 0, f"{key}: nothing is left")
+        run("train", "--resume", out, "-q")
+        for key in KEYS:
+            check(same(expected[key], entries(load_h5(out, key), key)), f"killed after {entries_seen} entries: {key} differs")
 
 
 @case

@@ -1,6 +1,12 @@
-/* Growing arrays as datasets of one HDF5 file, flushed after every batch. */
+/* Growing arrays as datasets of one HDF5 file, flushed after every batch.
+ *
+ * The file is written in HDF5's mode of a single writer and many readers (SWMR): what is in it is whole at every moment,
+ * for readers and after a kill alike. A writer that was killed leaves its mark on the file, and a note of the file's size
+ * that may be too small; whoever goes on puts both right, as h5clear does. */
 #include "store/growing.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -12,6 +18,7 @@
 #define CHUNK_SIZE 262144 /* bytes of a dataset that are kept together, about */
 
 typedef struct h5_file {
+    int lock; /* a descriptor, locked against other writers: HDF5's own lock ends where readers are let in */
     hid_t file;
     hid_t sets[RV_GROWING_MAX_ARRAYS];
 } h5_file;
@@ -42,6 +49,7 @@ static int h5_open(rv_growing *growing)
     if (!own)
         return RV_ERR_MEMORY;
     own->file = -1;
+    own->lock = -1;
     for (int i = 0; i < RV_GROWING_MAX_ARRAYS; i++)
         own->sets[i] = -1;
     return rv_growing_check_file(growing->context, growing->path);
@@ -73,7 +81,8 @@ static hid_t create_set(const rv_growing *growing, int i)
     choose_chunk(growing, i, chunk);
     const hid_t space = H5Screate_simple(array->num_dims, dims, most), list = H5Pcreate(H5P_DATASET_CREATE);
     hid_t set = -1;
-    if (space >= 0 && list >= 0 && H5Pset_chunk(list, array->num_dims, chunk) >= 0)
+    if (space >= 0 && list >= 0 && H5Pset_chunk(list, array->num_dims, chunk) >= 0 &&
+        H5Pset_obj_track_times(list, false) >= 0)
         set = H5Dcreate2(own->file, array->name, type_of(array->dtype), space, H5P_DEFAULT, list, H5P_DEFAULT);
     H5Pclose(list);
     H5Sclose(space);
@@ -103,27 +112,80 @@ static hid_t open_set(const rv_growing *growing, int i, uint64_t rows)
     return -1;
 }
 
-/* HDF5 locks the file itself. */
+/* Locks of an open file, which readers' HDF5 knows nothing of; where a file system has none, there is none. */
+static int lock(rv_growing *growing)
+{
+    h5_file *own = growing->own;
+    own->lock = open(growing->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (own->lock < 0)
+        return rv_fail(growing->context, RV_ERR_FILE, "%s: cannot be written: %m", growing->path);
+#ifdef F_OFD_SETLK
+    const struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(own->lock, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
+        return rv_fail(growing->context, RV_ERR_FILE, "%s: is being written by another recorder or program",
+                       growing->path);
+#endif
+    return RV_OK;
+}
+
+/* A property of HDF5's own tools, where this version has it. */
+static bool set_flag(hid_t list, const char *name)
+{
+    const hbool_t on = true;
+    return H5Pexist(list, name) <= 0 || H5Pset(list, name, &on) >= 0;
+}
+
+static hid_t open_file(const char *path, hid_t access)
+{
+    if (!set_flag(access, "clear_status_flags") || !set_flag(access, "skip_eof_check"))
+        return -1;
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    if (file >= 0 && H5Fincrement_filesize(file, 0) < 0) {
+        H5Fclose(file);
+        return -1;
+    }
+    return file;
+}
+
+/* No times are noted, so that the same arrays are the same bytes. */
+static hid_t create_file(const char *path, hid_t access)
+{
+    const hid_t list = H5Pcreate(H5P_FILE_CREATE);
+    hid_t file = -1;
+    if (list >= 0 && H5Pset_obj_track_times(list, false) >= 0)
+        file = H5Fcreate(path, H5F_ACC_TRUNC, list, access);
+    H5Pclose(list);
+    return file;
+}
+
+static int begin_sets(rv_growing *growing, const uint64_t *rows)
+{
+    h5_file *own = growing->own;
+    for (int i = 0; i < growing->num; i++) {
+        own->sets[i] = rows ? open_set(growing, i, rows[i]) : create_set(growing, i);
+        if (own->sets[i] < 0)
+            return rows ? rv_fail(
+                              growing->context, RV_ERR_CHECKPOINT,
+                              "%s: is not the file that was written: dataset '%s' has fewer than %llu rows, or others",
+                              growing->path, growing->arrays[i].name, (unsigned long long)rows[i])
+                        : fail(growing, "a dataset cannot be made");
+    }
+    return H5Fstart_swmr_write(own->file) >= 0 ? RV_OK : fail(growing, "cannot be written while it is read");
+}
+
 static int h5_begin(rv_growing *growing, const uint64_t *rows)
 {
     h5_file *own = growing->own;
     rv_h5_scope scope;
-    int rc = RV_OK;
+    int rc = lock(growing);
+    if (rc < 0)
+        return rc;
     rv_h5_begin(&scope);
-    own->file = rows ? H5Fopen(growing->path, H5F_ACC_RDWR, H5P_DEFAULT)
-                     : H5Fcreate(growing->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (own->file < 0)
-        rc = fail(growing, rows ? "cannot be opened" : "cannot be created");
-    for (int i = 0; i < growing->num && rc == RV_OK; i++) {
-        own->sets[i] = rows ? open_set(growing, i, rows[i]) : create_set(growing, i);
-        if (own->sets[i] < 0)
-            rc =
-                rows
-                    ? rv_fail(growing->context, RV_ERR_CHECKPOINT,
-                              "%s: is not the file that was written: dataset '%s' has fewer than %llu rows, or others",
-                              growing->path, growing->arrays[i].name, (unsigned long long)rows[i])
-                    : fail(growing, "a dataset cannot be made");
-    }
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_LATEST) >= 0)
+        own->file = rows ? open_file(growing->path, access) : create_file(growing->path, access);
+    H5Pclose(access);
+    rc = own->file >= 0 ? begin_sets(growing, rows) : fail(growing, rows ? "cannot be opened" : "cannot be created");
     rv_h5_end(&scope);
     return rc;
 }
@@ -188,6 +250,8 @@ static int h5_close(rv_growing *growing)
     if (own->file >= 0)
         done &= H5Fclose(own->file) >= 0;
     rv_h5_end(&scope);
+    if (own->lock >= 0)
+        close(own->lock);
     rv_free(own);
     return done ? RV_OK : fail(growing, "cannot close");
 }
