@@ -127,7 +127,7 @@ static double walk(const bench_ceiling *ceiling, int kind, bool gather)
             const rv_links *const links = &plans[c]->links;
             const rv_ring ring = {ceiling->acc, ceiling->num_rows, links->n_pad};
             if (kind == BENCH_PLAIN)
-                plans[c]->ops->forward(links, ceiling->acc, NULL, spikes->ids + begin, num);
+                plans[c]->ops->forward(links, ceiling->acc, ceiling->acc, NULL, spikes->ids + begin, num);
             else if (gather)
                 plans[c]->ops->back_delayed(links, ceiling->dots, spikes->ids + begin, num, &ring, t);
             else

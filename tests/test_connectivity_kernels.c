@@ -68,7 +68,7 @@ static void run(const wired *w, const rv_connectivity_ops *ops, size_t t, result
     memcpy(r->ring, in.ring, sizeof r->ring);
     memset(r->back, 0, sizeof r->back);
     memset(r->back_delayed, 0, sizeof r->back_delayed);
-    ops->forward(l, r->acc, in.decay, in.ids, in.num);
+    ops->forward(l, r->acc, in.acc, in.decay, in.ids, in.num);
     ops->back(l, r->back, in.ids, in.num, in.x);
     memset(in.touched, 0, l->rows.num);
     ops->gradient(l, r->gradient, in.touched, in.ids, in.num, in.x);

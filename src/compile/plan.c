@@ -345,10 +345,13 @@ static int build_connections(rv_compiled_network *model)
     for (uint32_t p = 0; !error && p < model->num_populations; p++) {
         rv_plan_population *target = &model->populations[p];
         target->first_connection = next;
-        for (uint32_t g = 0; g < target->num_groups; g++)
+        for (uint32_t g = 0; g < target->num_groups; g++) {
+            target->groups[g].first_connection = next;
             for (size_t i = 0; !error && i < network->num_connections; i++)
                 if (network->connections[i]->target->index == p && group[i] == g)
                     error = build_connection(model, &model->connections[next++], network->connections[i], g);
+            target->groups[g].num_connections = next - target->groups[g].first_connection;
+        }
         target->num_connections = next - target->first_connection;
     }
     rv_free(group);
@@ -401,6 +404,7 @@ void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population 
     const int variant = neuron->variant ? neuron->variant((const float *const *)p->param, p->n, num_groups) : 0;
     const rv_neuron_ops *ops = neuron->ops(model->context->isa);
     p->forward = ops->forward[variant];
+    p->run = num_groups == 1 ? ops->run[variant] : NULL;
     p->begin_frame = ops->begin_frame;
     if (model->compiler == RV_COMPILER_EPROP && !neuron->is_input)
         p->eprop.forward = ops->eprop_forward[variant];
@@ -432,7 +436,7 @@ static int build(rv_compiled_network *model)
         return error;
     for (uint32_t i = 0; i < model->num_populations; i++)
         rv_plan_update_coefficients(model, &model->populations[i]);
-    return RV_OK;
+    return rv_plan_parts(model);
 }
 
 /* The leaves of a batch's sums, which threads and ranks share: a power of two that depends on the batch alone. */

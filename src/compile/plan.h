@@ -28,6 +28,7 @@ typedef struct rv_plan_group {
     float *param[RV_MAX_PARAMS]; /* (n) */
     float *beta, *scale;         /* (n_pad) see synapses/model.h */
     size_t in_syn;               /* offset in the block: (n_pad) */
+    uint32_t first_connection, num_connections; /* of the population's, in the plan's order */
 
     /* EventProp */
     float *flow;       /* (n_pad) what of LambdaV flows into LambdaI in a step */
@@ -100,8 +101,11 @@ typedef struct rv_plan_population {
     rv_plan_group *groups;
     size_t num_groups;
     uint32_t first_connection, num_connections; /* incoming ones, in the plan's order */
+    const uint32_t *outgoing;                   /* (num_outgoing) connections, in the plan's order */
+    uint32_t num_outgoing;
     size_t state[RV_MAX_STATE];                 /* offsets in the block: (n_pad) each */
     size_t (*forward)(const rv_neuron_step *step); /* NULL where spikes are the data */
+    void (*run)(rv_neuron_run *run);               /* many steps of it at once; OPTIONAL */
     bool is_signed;                                /* some of its spikes may be negative */
     uint32_t begin, end; /* timesteps in which it takes part: all, but for few-spike networks */
     uint32_t start;      /* few-spike: the first of its own k timesteps */
@@ -210,6 +214,12 @@ typedef struct rv_learning {
     bool deep_r_record_rewirings;
 } rv_learning;
 
+/* Populations that are swept together: order[begin] .. order[end - 1]. */
+typedef struct rv_plan_part {
+    uint32_t begin, end;
+    bool recurrent; /* there is a way from it back to it */
+} rv_plan_part;
+
 struct rv_compiled_network {
     rv_context *context;
     rv_network *network;
@@ -233,6 +243,10 @@ struct rv_compiled_network {
     float *initial_block; /* (block_size) state at the start of an example */
     size_t readout_size;  /* floats of an example's readout state */
     size_t max_n_pad;     /* of all populations */
+    uint32_t *order;      /* (num_populations) by part */
+    rv_plan_part *parts;  /* (num_parts) sources before targets */
+    uint32_t num_parts;
+    uint32_t block_steps; /* 1 to 64: a part takes so many timesteps before the next one does */
 
     /* learning */
     const rv_rule *rule; /* NULL = nothing learns */
@@ -264,6 +278,9 @@ rv_synapse rv_few_spike_synapse(const rv_plan_population *source);
 
 /* The last step: rings for what is to arrive later, once all delays are known, and the block's initial state. */
 int rv_plan_pending(rv_compiled_network *model);
+
+/* The order in which populations are swept, once all connections are there. */
+int rv_plan_parts(rv_compiled_network *model);
 
 /* Coefficients of a population and its groups from its parameters: after filling, and when a parameter is set. */
 void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population *population);

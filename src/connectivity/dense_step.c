@@ -5,9 +5,10 @@
 #include "connectivity/model.h"
 #include "kernels/isa.h"
 
-static void forward(const rv_links *l, float *acc, const float *decay, const uint32_t *ids, size_t num)
+static void forward(const rv_links *l, float *acc, const float *from, const float *decay, const uint32_t *ids,
+                    size_t num)
 {
-    l->kernels->add_rows(acc, decay, l->weight, l->rows.stride, ids, num, 0, l->n_pad);
+    l->kernels->add_rows(acc, from, decay, l->weight, l->rows.stride, ids, num, 0, l->n_pad);
 }
 
 static void back(const rv_links *l, float *out, const uint32_t *ids, size_t num, const float *x)
@@ -33,7 +34,7 @@ static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t 
     (void)row;
     if (!add)
         memset(out + begin, 0, (end - begin) * sizeof *out);
-    l->kernels->add_rows(out, NULL, x, x_stride, entries, num, begin, end);
+    l->kernels->add_rows(out, out, NULL, x, x_stride, entries, num, begin, end);
 }
 
 static void row_leaves(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,

@@ -73,8 +73,9 @@ static inline float *rv_ring_row(const rv_ring *ring, size_t t)
 
 /* All of them walk `num` spiking sources `ids`. Sums run in the order of ids. */
 typedef struct rv_connectivity_ops {
-    /* acc[j] = acc[j] * decay[j] + sum of the weights of ids to j; decay NULL = 1 */
-    void (*forward)(const rv_links *links, float *acc, const float *decay, const uint32_t *ids, size_t num);
+    /* acc[j] = from[j] * decay[j] + sum of the weights of ids to j; decay NULL = 1, and from is acc */
+    void (*forward)(const rv_links *links, float *acc, const float *from, const float *decay, const uint32_t *ids,
+                    size_t num);
     /* out[k] += sum over the targets j of ids[k]: weight * x[j]; out has room for num rounded up to 4 */
     void (*back)(const rv_links *links, float *out, const uint32_t *ids, size_t num, const float *x);
     /* gradient of each weight from ids to j += x[j], in the weights' rows; touched: a flag of each, see scatter_rows.

@@ -46,10 +46,11 @@ static size_t synapses(const rv_links *links, uint32_t source, uint32_t *targets
 
 /* ---- kernels ---- */
 
-static void forward(const rv_links *l, float *acc, const float *decay, const uint32_t *ids, size_t num)
+static void forward(const rv_links *l, float *acc, const float *from, const float *decay, const uint32_t *ids,
+                    size_t num)
 {
     if (decay)
-        l->kernels->multiply(acc, acc, decay, l->n_pad);
+        l->kernels->multiply(acc, from, decay, l->n_pad);
     for (size_t s = 0; s < num; s++)
         acc[ids[s]] += l->weight[ids[s]];
 }

@@ -167,10 +167,11 @@ static fit fit_of(const rv_segments *s)
             call(__VA_ARGS__, ANY);                                                                                    \
     } while (0)
 
-static void forward(const rv_links *l, float *acc, const float *decay, const uint32_t *ids, size_t num)
+static void forward(const rv_links *l, float *acc, const float *from, const float *decay, const uint32_t *ids,
+                    size_t num)
 {
     if (decay)
-        l->kernels->multiply(acc, acc, decay, l->n_pad);
+        l->kernels->multiply(acc, from, decay, l->n_pad);
     if (l->scale == 1.0F)
         CHOOSE(forward_as, l, acc, ids, num, false);
     else

@@ -5,10 +5,11 @@
 #include "connectivity/sparse.h"
 #include "kernels/isa.h"
 
-static void forward(const rv_links *l, float *acc, const float *decay, const uint32_t *ids, size_t num)
+static void forward(const rv_links *l, float *acc, const float *from, const float *decay, const uint32_t *ids,
+                    size_t num)
 {
     if (decay)
-        l->kernels->multiply(acc, acc, decay, l->n_pad);
+        l->kernels->multiply(acc, from, decay, l->n_pad);
     for (size_t s = 0; s < num; s++) {
         const float *w = l->weight + l->rows.begin[ids[s]];
         const uint32_t *target = rv_sparse_targets(l) + l->rows.begin[ids[s]];

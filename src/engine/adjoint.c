@@ -1,6 +1,6 @@
 /* The sweep back (EventProp, Wunderlich & Pehle 2021; losses on voltages: Nowotny, Turner, Knight 2025).
  *
- * t = T-1 .. 0. A spike of step t acted on its targets in step t + 1 and meets their adjoint as it stands after that
+ * t = T-1 .. 0, in blocks of timesteps, through which the parts of the network go one after the other, targets first. A spike of step t acted on its targets in step t + 1 and meets their adjoint as it stands after that
  * step: it adds a row of LambdaI to the gradient, and, unless it came from an input, takes a dot product of its weights
  * with LambdaV - LambdaI back. Then every population's adjoint takes its step. After step T-1 all adjoints are 0. */
 #include <string.h>
@@ -11,6 +11,14 @@
 typedef struct later {
     rv_ring lambda_i, difference;
 } later;
+
+static void add_gradient(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
+                         const rv_plan_connection *c, const rv_plan_group *group, const rv_ring *lambda_i,
+                         const rv_ring *difference, size_t leaf, uint32_t t)
+{
+    rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, lambda_i, c->weighed ? group->factor : NULL);
+    rv_gradient_meet(engine, worker, example, c, &c->delay_parameter, leaf, t, difference, NULL);
+}
 
 /* Gradient and feedback of the spikes of step t through connection c, whose targets they met in step t + 1 + delay. */
 static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
@@ -31,8 +39,8 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
                         group->difference == RV_NONE ? NULL : &difference, t);
     if (c->far || !num)
         return;
-    rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, &lambda_i, c->weighed ? group->factor : NULL);
-    rv_gradient_meet(engine, worker, example, c, &c->delay_parameter, leaf, t, &difference, NULL);
+    if ((c->weight.slots && !c->weight.after_sweep) || c->delay_parameter.slots)
+        add_gradient(engine, worker, example, c, group, &lambda_i, &difference, leaf, t);
     if (model->populations[c->source].model->is_input)
         return;
     if (c->delays)
@@ -41,14 +49,34 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
         c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
 }
 
+/* Everything that the spikes of step t of a population meet. */
+static void meet_targets(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
+                         uint32_t population, size_t leaf, uint32_t t, double *since)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
+    const uint32_t *offset = example->tapes[population].offset;
+    if (!p->model->is_input)
+        memset(worker->back + population * model->max_n_pad, 0, rv_pad(offset[t + 1] - offset[t]) * sizeof(float));
+    for (uint32_t i = 0; i < p->num_outgoing && t + 1 < model->num_steps; i++) {
+        meet_connection(engine, worker, example, after, p->outgoing[i], leaf, t);
+        rv_profile_lap(worker->seconds, model->connections[p->outgoing[i]].target, RV_PART_BACKWARD, since);
+    }
+}
+
+/* The adjoint of a population takes the num steps from t down, of which only the last has spikes. */
 static void step_population(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
-                            uint32_t population, uint32_t t)
+                            uint32_t population, uint32_t t, uint32_t num, double *since)
 {
     const rv_compiled_network *model = engine->model;
     const rv_plan_population *p = &model->populations[population];
     const rv_tape *tape = &example->tapes[population];
+    const uint32_t spikes = tape->offset[t + 1 - num];
     const float *next[RV_MAX_GROUPS], *beta[RV_MAX_GROUPS], *flow[RV_MAX_GROUPS];
     float *lambda_i[RV_MAX_GROUPS], *difference[RV_MAX_GROUPS];
+    size_t drive_stride;
+    rv_drive_kick(engine, worker, example, population, t + 1 - num);
+    const float *drive = rv_drive_of(engine, worker, example, population, t, num, &drive_stride);
     for (size_t g = 0; g < p->num_groups; g++) {
         const rv_plan_group *group = &p->groups[g];
         next[g] = rv_ring_row(&after->lambda_i, t + 1) + group->history;
@@ -60,44 +88,101 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
     }
     p->adjoint(&(rv_adjoint_step){
         .n_pad = p->n_pad,
+        .num_steps = num,
         .lambda_v = worker->adjoint + p->lambda_v,
         .lambda_a = p->model->adapts ? worker->adjoint + p->lambda_a : NULL,
         .num_groups = p->num_groups,
         .lambda_i_next = next,
         .lambda_i = lambda_i,
         .difference = difference,
+        .lambda_i_stride = after->lambda_i.stride,
+        .difference_stride = after->difference.stride,
+        .drive_stride = drive_stride,
         .mask = p->mask,
         .alpha = p->coeff[p->model->alpha_coeff],
         .beta = beta,
         .flow = flow,
-        .drive = rv_drive_of(engine, worker, example, population, t),
+        .drive = drive,
         .coeff = (const float *const *)p->coeff,
-        .ids = tape->ids + tape->offset[t],
-        .crossing = tape->crossing ? tape->crossing + tape->offset[t] * (size_t)p->model->num_crossing : NULL,
+        .ids = tape->ids + spikes,
+        .crossing = tape->crossing ? tape->crossing + spikes * (size_t)p->model->num_crossing : NULL,
         .back = worker->back + population * model->max_n_pad,
-        .num = tape->offset[t + 1] - tape->offset[t],
+        .num = tape->offset[t + 2 - num] - spikes,
         .penalty = engine->penalty[population],
     });
     if (p->bias_sum != RV_NONE) {
         float *sum = example->bias + p->bias_sum;
         model->kernels->add(sum, sum, worker->adjoint + p->lambda_v, p->n_pad);
     }
-    if (t + 1 < model->num_steps ||
-        !rv_drive_silent(engine, worker, example, population, worker->adjoint + p->lambda_v))
-        return;
-    for (size_t g = 0; g < p->num_groups; g++)
-        for (size_t j = 0; difference[g] && j < p->n_pad; j++)
-            difference[g][j] = worker->adjoint[p->lambda_v + j] - lambda_i[g][j];
+    if (t + 1 == model->num_steps &&
+        rv_drive_silent(engine, worker, example, population, worker->adjoint + p->lambda_v))
+        for (size_t g = 0; g < p->num_groups; g++)
+            for (size_t j = 0; difference[g] && j < p->n_pad; j++)
+                difference[g][j] = worker->adjoint[p->lambda_v + j] - lambda_i[g][j];
+    rv_profile_lap(worker->seconds, population, RV_PART_BACKWARD, since);
+}
+
+/* Whether spikes of a population are met in other steps than their own. */
+static bool is_met_later(const rv_compiled_network *model, const rv_plan_population *p)
+{
+    bool far = false;
+    for (uint32_t i = 0; i < p->num_outgoing; i++)
+        far |= model->connections[p->outgoing[i]].far != NULL;
+    return far;
+}
+
+/* How many steps from t down, but not below `begin`, a population takes at once: to its next spikes, and as far as its
+ * rows lie one before the other. */
+static uint32_t count_steps(const rv_tape *tape, const later *after, uint32_t t, uint32_t begin)
+{
+    uint32_t num = 1, most = t - begin + 1;
+    if (most > t % after->lambda_i.num_rows + 1)
+        most = (uint32_t)(t % after->lambda_i.num_rows) + 1;
+    if (most > t % after->difference.num_rows + 1)
+        most = (uint32_t)(t % after->difference.num_rows) + 1;
+    while (num < most && tape->offset[t + 2 - num] == tape->offset[t + 1 - num])
+        num++;
+    return num;
+}
+
+/* A block of steps, begin .. end - 1, of a part that is recurrent: step by step. */
+static void sweep_cycle(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
+                        const rv_plan_part *part, size_t leaf, uint32_t begin, uint32_t end, double *since)
+{
+    const uint32_t *order = engine->model->order;
+    for (uint32_t t = end; t-- > begin;) {
+        for (uint32_t i = part->begin; i < part->end; i++)
+            meet_targets(engine, worker, example, after, order[i], leaf, t, since);
+        for (uint32_t i = part->begin; i < part->end; i++)
+            step_population(engine, worker, example, after, order[i], t, 1, since);
+    }
+}
+
+/* The same of a population whose targets have taken them all: from spikes to spikes. */
+static void sweep_population(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
+                             uint32_t population, size_t leaf, uint32_t begin, uint32_t end, double *since)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
+    const rv_tape *tape = &example->tapes[population];
+    const bool far = is_met_later(model, p), every = far || p->bias_sum != RV_NONE;
+    for (uint32_t t = end, num; t > begin; t -= num) {
+        num = every || t == model->num_steps ? 1 : count_steps(tape, after, t - 1, begin);
+        if (far || tape->offset[t - num] < tape->offset[t - num + 1])
+            meet_targets(engine, worker, example, after, population, leaf, t - num, since);
+        if (!p->model->is_input)
+            step_population(engine, worker, example, after, population, t - 1, num, since);
+    }
 }
 
 /* Everything is 0 after the last step. */
-static later begin(const rv_engine *engine, const rv_worker *worker, rv_example *example)
+static later start(const rv_engine *engine, const rv_worker *worker, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
     const size_t steps = rv_history_steps(model);
     later after = {
         .lambda_i = {worker->history, steps, model->history_size},
-        .difference = {worker->difference, model->max_delay + 2, model->difference_size},
+        .difference = {worker->difference, rv_ring_steps(model), model->difference_size},
     };
     size_t zero = 0; /* all of a ring; the rows after the last step of what is kept whole */
     if (model->rows)
@@ -115,29 +200,22 @@ static later begin(const rv_engine *engine, const rv_worker *worker, rv_example 
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num)
 {
     const rv_compiled_network *model = engine->model;
-    const uint32_t num_steps = model->num_steps;
-    const later after = begin(engine, worker, example);
+    const later after = start(engine, worker, example);
+    const uint32_t most = example->num_taps ? 1 : model->block_steps;
     rv_drive_begin(engine, worker, example, batch_num);
     double since = rv_profile_start(worker->seconds);
-    for (uint32_t t = num_steps; t-- > 0;) {
-        for (uint32_t i = 0; i < model->num_populations; i++) {
-            const uint32_t *offset = example->tapes[i].offset;
-            if (!model->populations[i].model->is_input && offset[t + 1] > offset[t])
-                memset(worker->back + i * model->max_n_pad, 0, rv_pad(offset[t + 1] - offset[t]) * sizeof(float));
+    for (uint32_t end = model->num_steps; end > 0;) {
+        const uint32_t begin = end > most ? end - most : 0;
+        for (uint32_t i = model->num_parts; i-- > 0;) {
+            const rv_plan_part *part = &model->parts[i];
+            if (part->recurrent)
+                sweep_cycle(engine, worker, example, &after, part, leaf, begin, end, &since);
+            else
+                sweep_population(engine, worker, example, &after, model->order[part->begin], leaf, begin, end, &since);
         }
-        if (t + 1 < num_steps)
-            for (uint32_t i = 0; i < model->num_connections; i++) {
-                meet_connection(engine, worker, example, &after, i, leaf, t);
-                rv_profile_lap(worker->seconds, model->connections[i].target, RV_PART_BACKWARD, &since);
-            }
-        for (uint32_t i = 0; i < model->num_populations; i++)
-            if (!model->populations[i].model->is_input) {
-                rv_drive_kick(engine, worker, example, i, t);
-                step_population(engine, worker, example, &after, i, t);
-                rv_profile_lap(worker->seconds, i, RV_PART_BACKWARD, &since);
-            }
         if (example->num_taps)
-            rv_taps_back(engine, worker, example, after.lambda_i, after.difference, t);
+            rv_taps_back(engine, worker, example, after.lambda_i, after.difference, begin);
+        end = begin;
     }
     if (model->after_sweep)
         rv_gradient_sum_example(engine, worker, example, leaf, after.lambda_i.base);

@@ -51,8 +51,8 @@ static int forward_example(const sweep_job *job, int worker, rv_example *example
     rv_forward_begin(engine, block, example);
     int error = example->error = job->batch->load(job->batch->user, example, worker);
     lap(engine, worker, RV_PHASE_LOAD, &since);
-    for (uint32_t t = 0; !error && t < engine->model->num_steps; t++)
-        error = rv_forward_step(engine, block, example, t);
+    if (!error)
+        error = rv_forward_sweep(engine, block, example);
     error = error ? error : end_forward(job, worker, example);
     lap(engine, worker, RV_PHASE_FORWARD, &since);
     return error;

@@ -69,16 +69,3 @@ void rv_carry_begin(const rv_engine *engine, rv_block *block, rv_example *exampl
     example->spare_tapes = ended;
     example->goes_on = goes_on;
 }
-
-rv_arrivals rv_carry_arrivals(const rv_compiled_network *model, const rv_example *example, uint32_t source, uint32_t t,
-                              uint32_t ago)
-{
-    const bool before = t < ago;
-    if (before && !example->goes_on)
-        return (rv_arrivals){0};
-    const rv_tape *tape = &(before ? example->spare_tapes : example->tapes)[source];
-    const uint32_t step = before ? t + model->num_steps - ago : t - ago;
-    const uint32_t begin = tape->offset[step], end = tape->offset[step + 1];
-    const uint32_t negative = tape->negative ? tape->negative[step] : end;
-    return (rv_arrivals){tape->ids + begin, negative - begin, end - negative};
-}

@@ -8,7 +8,7 @@
 
 static float *base_of(const rv_worker *worker, const rv_compiled_network *model, int output)
 {
-    return worker->drive + (size_t)output * 2 * model->max_n_pad;
+    return worker->drive + (size_t)output * (1 + model->block_steps) * model->max_n_pad;
 }
 
 /* The output that belongs to a population, -1 = nobody holds it against anything. */
@@ -45,27 +45,36 @@ void rv_drive_begin(const rv_engine *engine, const rv_worker *worker, const rv_e
     }
 }
 
+static void drive_step(float *drive, const rv_engine *engine, const rv_example *example, const float *base, int o,
+                       uint32_t t)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[engine->targets[o].population];
+    if (rv_outputs_over_time(engine, example, o)) {
+        model->kernels->multiply(drive, base, example->expected[o].trace + t * p->n_pad, p->n_pad);
+    } else if (p->drive_weight) {
+        model->kernels->scale(drive, base, p->drive_weight[t], p->n_pad);
+    } else {
+        const rv_output_shape shape = rv_output_shape_of(model, p);
+        p->readout->drive(drive, base, example->readout_state + p->readout_state, &shape, t);
+    }
+}
+
 const float *rv_drive_of(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
-                         uint32_t population, uint32_t t)
+                         uint32_t population, uint32_t t, uint32_t num, size_t *stride)
 {
     const rv_compiled_network *model = engine->model;
     const rv_plan_population *p = &model->populations[population];
     const int o = p->readout && !p->model->spikes ? output_of(engine, population) : -1;
+    *stride = 0;
     if (o < 0)
         return NULL;
     float *base = base_of(worker, model, o), *drive = base + model->max_n_pad;
-    if (rv_outputs_over_time(engine, example, o)) {
-        model->kernels->multiply(drive, base, example->expected[o].trace + t * p->n_pad, p->n_pad);
-        return drive;
-    }
-    if (p->readout->constant_drive)
+    if (p->readout->constant_drive && !rv_outputs_over_time(engine, example, o))
         return base;
-    if (p->drive_weight) {
-        model->kernels->scale(drive, base, p->drive_weight[t], p->n_pad);
-        return drive;
-    }
-    const rv_output_shape shape = rv_output_shape_of(model, p);
-    p->readout->drive(drive, base, example->readout_state + p->readout_state, &shape, t);
+    *stride = p->n_pad;
+    for (uint32_t k = 0; k < num; k++)
+        drive_step(drive + k * p->n_pad, engine, example, base, o, t - k);
     return drive;
 }
 

@@ -21,9 +21,11 @@ static int make_block(rv_engine *engine, rv_block *block)
     block->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *block->steps);
     block->pointers =
         rv_arena_alloc(engine->arena, model->num_populations * per_population, sizeof *block->pointers);
-    block->fired = rv_arena_alloc(engine->arena, model->max_n_pad / 64 + 1, sizeof *block->fired);
+    block->fired = rv_arena_alloc(engine->arena, model->block_steps * rv_fired_words(model->max_n_pad),
+                                  sizeof *block->fired);
+    block->ahead = new_floats(engine, 3 * (size_t)model->block_steps * model->max_n_pad);
     block->scratch = new_floats(engine, 2 * model->max_n_pad);
-    if (!block->state || !block->steps || !block->pointers || !block->fired || !block->scratch)
+    if (!block->state || !block->steps || !block->pointers || !block->fired || !block->ahead || !block->scratch)
         return RV_ERR_MEMORY;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
@@ -118,10 +120,11 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     const rv_compiled_network *model = engine->model;
     worker->adjoint = new_floats(engine, model->adjoint_size);
     worker->history = model->rows ? NULL : new_floats(engine, rv_history_steps(model) * model->history_size);
-    worker->difference = new_floats(engine, (model->max_delay + 2) * model->difference_size);
+    worker->difference = new_floats(engine, rv_ring_steps(model) * model->difference_size);
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
     worker->begin = rv_arena_alloc(engine->arena, model->max_n_pad + 2, sizeof *worker->begin);
-    worker->drive = new_floats(engine, (size_t)engine->num_targets * 2 * model->max_n_pad);
+    worker->drive =
+        new_floats(engine, (size_t)engine->num_targets * (1 + (size_t)model->block_steps) * model->max_n_pad);
     worker->sums = new_floats(engine, model->max_n_pad);
     worker->row = new_floats(engine, longest_row(model));
     worker->scaled = new_floats(engine, longest_row(model));

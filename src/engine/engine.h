@@ -151,8 +151,9 @@ typedef struct rv_block {
     float *state;          /* (block_size) */
     rv_neuron_step *steps; /* [populations] arguments of the kernels, pointing into state */
     float **pointers;      /* storage of the arrays of pointers in steps */
-    uint64_t *fired;
-    float *scratch; /* (2, max_n_pad) */
+    uint64_t *fired; /* (block_steps, rv_fired_words(max_n_pad)) */
+    float *ahead;    /* (3, block_steps, max_n_pad) of a run of steps: in_syn, crossings, V */
+    float *scratch;  /* (2, max_n_pad) */
     bool begun;     /* an example has been here */
     double *seconds; /* see profile.h; NULL = nobody asks */
 
@@ -170,9 +171,9 @@ typedef struct rv_worker {
     uint32_t *begin;   /* examples schedule: (max_n_pad + 2) a population's spikes by neuron begin there */
     uint32_t *entries; /* (num_entries) then by step descending: the row of the history that each meets; grows */
     size_t num_entries;
-    float *difference; /* (max_delay + 2, difference_size), likewise */
+    float *difference; /* (rv_ring_steps, difference_size), likewise */
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
-    float *drive;   /* [outputs] base and current drive: (2, max_n_pad) each */
+    float *drive;   /* [outputs] (1 + block_steps, max_n_pad): base of the drive, and the drive of steps */
     float *sums;    /* rows: (max_n_pad) of a node of the tree */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
     float *scaled;  /* (max_n_pad) what the optimiser learns from, if it is something else */
@@ -277,21 +278,14 @@ int rv_engine_share_readouts(rv_engine *engine, size_t num);
 /* Room for `more` spikes after `used`. */
 int rv_tape_reserve(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, size_t used, size_t more);
 
-/* Spikes that arrive in a step: (num) ids, then those of (num_negative) negative ones. */
-typedef struct rv_arrivals {
-    const uint32_t *ids;
-    uint32_t num, num_negative;
-} rv_arrivals;
-
-/* State before the first step: at rest, or what the example before left. Whether there is any such network; and the
- * spikes of a source of `ago` steps before step t, which may be the example before's. */
+/* State before the first step: at rest, or what the example before left. Whether there is any such network. */
 void rv_carry_begin(const rv_engine *engine, rv_block *block, rv_example *example);
 bool rv_engine_carries(const rv_compiled_network *model);
-rv_arrivals rv_carry_arrivals(const rv_compiled_network *model, const rv_example *example, uint32_t source, uint32_t t,
-                              uint32_t ago);
 
 void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *example);
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t);
+/* All steps of an example, one after the other where somebody looks at them, else many of a population at a time. */
+int rv_forward_sweep(const rv_engine *engine, rv_block *block, rv_example *example);
 /* Shows an input that takes values a frame (n). The steps do it by themselves, but where example->values are NULL. */
 void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame);
 /* Readouts, losses, metrics, limits. */
@@ -309,10 +303,10 @@ void rv_flights_arrive(const rv_engine *engine, rv_example *example, uint32_t co
 void rv_flights_meet(const rv_engine *engine, rv_worker *worker, const rv_example *example, uint32_t connection,
                      size_t leaf, const rv_ring *lambda_i, const rv_ring *differences, uint32_t t);
 
-/* Outputs: before the first step; after a step of one of them; after the last step, when losses are known. */
+/* Outputs: before the first step; after the num steps from t on of one of them, which left V (num, n_pad, or NULL); after the last step, when losses are known. */
 void rv_outputs_begin(const rv_engine *engine, rv_example *example);
-void rv_outputs_step(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
-                     uint32_t t);
+void rv_outputs_steps(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
+                      const float *v, uint32_t t, uint32_t num);
 int rv_outputs_end(const rv_engine *engine, rv_example *example);
 /* The readout of a population after num_steps steps of an example, into y (n). */
 void rv_outputs_value(const rv_compiled_network *model, const rv_plan_population *p, const rv_example *example,
@@ -324,11 +318,11 @@ void rv_outputs_softmax(const rv_engine *engine, const rv_example *example, uint
                         float *y, float *p);
 rv_output_shape rv_output_shape_of(const rv_compiled_network *model, const rv_plan_population *p);
 
-/* The loss's part in the sweep back: before it; what drives an output in step t, NULL = nothing; what kicks the spikes
- * of step t, onto their feedback; and what LambdaV starts from where there are none (false = nothing). */
+/* The loss's part in the sweep back: before it; what drives an output in step t and, each `stride` floats on, the
+ * num - 1 <= block_steps - 1 steps before it, NULL = nothing; what kicks the spikes of step t, onto their feedback; and what LambdaV starts from where there are none (false = nothing). */
 void rv_drive_begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t batch_num);
 const float *rv_drive_of(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
-                         uint32_t population, uint32_t t);
+                         uint32_t population, uint32_t t, uint32_t num, size_t *stride);
 void rv_drive_kick(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,
                    uint32_t t);
 bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,
@@ -401,10 +395,16 @@ void rv_deep_r_note(const rv_plan_connection *c, size_t row);
 int rv_deep_r_rewire(rv_engine *engine);
 
 
+/* Steps that a ring of the sweep back holds: a block of them, what its last ones still meet, and one before. */
+static inline size_t rv_ring_steps(const rv_compiled_network *model)
+{
+    return (size_t)model->block_steps + 1 + model->max_delay;
+}
+
 /* Steps of LambdaI that are kept of an example: all, or those that spikes may still meet. */
 static inline size_t rv_history_steps(const rv_compiled_network *model)
 {
-    return (model->rows || model->after_sweep ? (size_t)model->num_steps + 1 : 2) + model->max_delay;
+    return model->rows || model->after_sweep ? (size_t)model->num_steps + 1 + model->max_delay : rv_ring_steps(model);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/philox.h"
+#include "engine/forward.h"
 #include "engine/profile.h"
 
 #define TAPE_CHUNK 1024 /* spikes */
@@ -77,82 +78,6 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
         rv_eprop_begin(engine, block, example);
 }
 
-/* Synapses with delays of their own: what is due in this step comes in, and leaves the ring. */
-static void pending_collect(const rv_compiled_network *model, const rv_plan_group *g, float *state, size_t n_pad,
-                            uint32_t t)
-{
-    float *due = state + g->pending + t % g->num_pending * n_pad;
-    model->kernels->add(state + g->in_syn, state + g->in_syn, due, n_pad);
-    memset(due, 0, n_pad * sizeof *due);
-}
-
-static void negate(float *x, size_t n)
-{
-    for (size_t j = 0; j < n; j++)
-        x[j] = -x[j];
-}
-
-/* num spikes arrive through connection c in step t; decay: of in_syn, first. */
-static void add_spikes(const rv_plan_connection *c, const rv_plan_group *g, float *state, size_t n_pad,
-                       const float *decay, const uint32_t *ids, size_t num, uint32_t t)
-{
-    if (c->delays)
-        c->ops->forward_delayed(&c->links, &(rv_ring){state + g->pending, g->num_pending, n_pad}, t, ids, num);
-    else
-        c->ops->forward(&c->links, state + g->in_syn, decay, ids, num);
-}
-
-/* The same for negative ones, which send minus the weight: x - w is -(-x + w) exactly, so connectivity need not know. */
-static void subtract_spikes(const rv_plan_connection *c, const rv_plan_group *g, float *state, size_t n_pad,
-                            const uint32_t *ids, size_t num, uint32_t t)
-{
-    float *sum = state + (c->delays ? g->pending : g->in_syn);
-    const size_t size = c->delays ? g->num_pending * n_pad : n_pad;
-    negate(sum, size);
-    add_spikes(c, g, state, n_pad, NULL, ids, num, t);
-    negate(sum, size);
-}
-
-/* What arrives in step t through connection c: of the step before, or of as many before that as it is delayed. */
-static void arrive_through(const rv_compiled_network *model, const rv_plan_connection *c, const rv_plan_population *p,
-                           float *state, const float *decay, const rv_example *example, uint32_t t)
-{
-    const rv_plan_group *g = &p->groups[c->group];
-    const rv_arrivals spikes = rv_carry_arrivals(model, example, c->source, t, 1 + (c->delays ? 0 : c->delay));
-    add_spikes(c, g, state, p->n_pad, decay, spikes.ids, spikes.num, t);
-    if (spikes.num_negative)
-        subtract_spikes(c, g, state, p->n_pad, spikes.ids + spikes.num, spikes.num_negative, t);
-}
-
-/* What the spikes of the steps before add to the synaptic inputs of p; the inputs decay first. */
-static int arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t)
-{
-    const rv_compiled_network *model = engine->model;
-    uint32_t last = UINT32_MAX;
-    for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++) {
-        const rv_plan_connection *c = &model->connections[i];
-        const rv_plan_group *g = &p->groups[c->group];
-        const float *decay = c->group != last ? g->beta : NULL;
-        float *in_syn = state + g->in_syn;
-        last = c->group;
-        if (decay && g->num_pending) {
-            model->kernels->multiply(in_syn, in_syn, decay, p->n_pad);
-            decay = NULL;
-        }
-        const int error = rv_flights_reserve(engine, example, i, t);
-        if (error)
-            return error;
-        if (c->far && c->delays)
-            rv_flights_arrive(engine, example, i, state + g->pending + t % g->num_pending * p->n_pad, t);
-        else
-            arrive_through(model, c, p, state, decay, example, t);
-    }
-    for (size_t k = 0; k < p->num_groups; k++)
-        if (p->groups[k].num_pending)
-            pending_collect(model, &p->groups[k], state, p->n_pad, t);
-    return RV_OK;
-}
-
 void rv_forward_show(const rv_engine *engine, rv_block *block, uint32_t population, const float *frame)
 {
     const rv_plan_population *p = &engine->model->populations[population];
@@ -204,6 +129,28 @@ static void skip_step(rv_tape *tape, uint32_t t)
         tape->negative[t] = tape->offset[t];
 }
 
+int rv_forward_population(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t population,
+                          uint32_t t, double *since)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    if (!p->forward)
+        return RV_OK;
+    if (t < p->begin || t >= p->end) {
+        skip_step(&example->tapes[population], t);
+        return RV_OK;
+    }
+    int error = rv_arrive(engine, p, block->state, example, t);
+    rv_profile_lap(block->seconds, population, RV_PART_ARRIVALS, since);
+    if (!error)
+        error = step_population(engine, block, example, population, t);
+    if (!error && p->readout) {
+        const float *v = p->model->voltage < 0 ? NULL : block->state + p->state[p->model->voltage];
+        rv_outputs_steps(engine, block, example, population, v, t, 1);
+    }
+    rv_profile_lap(block->seconds, population, RV_PART_NEURONS, since);
+    return error;
+}
+
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
@@ -211,24 +158,11 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
     double since = rv_profile_start(block->seconds);
     if (eprop)
         rv_eprop_before_step(engine, block, t);
-    for (uint32_t i = 0; i < model->num_populations; i++) {
-        const rv_plan_population *p = &model->populations[i];
-        if (!p->forward)
-            continue;
-        if (t < p->begin || t >= p->end) {
-            skip_step(&example->tapes[i], t);
-            continue;
-        }
-        example->error = arrive(engine, p, block->state, example, t);
-        rv_profile_lap(block->seconds, i, RV_PART_ARRIVALS, &since);
-        if (!example->error)
-            example->error = step_population(engine, block, example, i, t);
-        if (example->error)
-            return example->error;
-        if (p->readout)
-            rv_outputs_step(engine, block, example, i, t);
-        rv_profile_lap(block->seconds, i, RV_PART_NEURONS, &since);
-    }
+    example->error = RV_OK;
+    for (uint32_t i = 0; i < model->num_populations && !example->error; i++)
+        example->error = rv_forward_population(engine, block, example, i, t, &since);
+    if (example->error)
+        return example->error;
     if (eprop)
         rv_eprop_after_step(engine, block, example, t);
     if (example->num_taps)

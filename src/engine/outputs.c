@@ -31,27 +31,36 @@ void rv_outputs_begin(const rv_engine *engine, rv_example *example)
     }
 }
 
-void rv_outputs_step(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
-                     uint32_t t)
+/* What losses over time look at later. */
+static void keep_trace(const rv_engine *engine, rv_example *example, uint32_t population, const float *v, uint32_t t,
+                       uint32_t num)
+{
+    const size_t n_pad = engine->model->populations[population].n_pad;
+    for (int o = 0; v && o < engine->num_targets; o++)
+        if (engine->targets[o].population == population && example->expected[o].trace)
+            memcpy(example->expected[o].trace + t * n_pad, v, num * n_pad * sizeof *v);
+}
+
+void rv_outputs_steps(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
+                      const float *v, uint32_t t, uint32_t num)
 {
     const rv_plan_population *p = &engine->model->populations[population];
     const rv_tape *tape = &example->tapes[population];
-    const float *v = p->model->voltage < 0 ? NULL : block->state + p->state[p->model->voltage], *seen = v;
     const rv_output_shape shape = rv_output_shape_of(engine->model, p);
+    const float *seen = v;
     for (int o = 0; o < engine->num_targets && engine->model->compiler == RV_COMPILER_EPROP; o++)
         if (engine->targets[o].population == population)
             seen = rv_eprop_output(engine, block, example, o, t);
-    p->readout->step(example->readout_state + p->readout_state, &shape,
-                     &(rv_readout_step){
-                         .t = t,
-                         .v = seen,
-                         .ids = tape->ids + tape->offset[t],
-                         .num = tape->offset[t + 1] - tape->offset[t],
-                         .weight = p->readout_weight ? p->readout_weight[t] : 1.0F,
-                     });
-    for (int o = 0; v && o < engine->num_targets; o++)
-        if (engine->targets[o].population == population && example->expected[o].trace)
-            memcpy(example->expected[o].trace + t * p->n_pad, v, p->n_pad * sizeof *v);
+    for (uint32_t k = 0; k < num; k++)
+        p->readout->step(example->readout_state + p->readout_state, &shape,
+                         &(rv_readout_step){
+                             .t = t + k,
+                             .v = seen ? seen + k * p->n_pad : NULL,
+                             .ids = tape->ids + tape->offset[t + k],
+                             .num = tape->offset[t + k + 1] - tape->offset[t + k],
+                             .weight = p->readout_weight ? p->readout_weight[t + k] : 1.0F,
+                         });
+    keep_trace(engine, example, population, v, t, num);
 }
 
 bool rv_outputs_over_time(const rv_engine *engine, const rv_example *example, int output)

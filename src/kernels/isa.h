@@ -117,13 +117,40 @@ RV_INLINE uint32_t rv_mask_bits(rv_veci mask)
 #endif
 }
 
-/* one bit per lane where a >= b */
-RV_INLINE uint32_t rv_bits_not_below(rv_vec a, rv_vec b)
+/* Who of a register of neurons does: a register of masks, or, where the processor has them, a few bits. */
+#if defined(__AVX512F__)
+typedef __mmask16 rv_who;
+#else
+typedef rv_veci rv_who;
+#endif
+
+/* a >= b */
+RV_INLINE rv_who rv_not_below(rv_vec a, rv_vec b)
 {
 #if defined(__AVX512F__)
-    return (uint32_t)_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
 #else
-    return rv_mask_bits(a >= b);
+    return a >= b;
+#endif
+}
+
+/* a where they do, else b */
+RV_INLINE rv_vec rv_choose(rv_who who, rv_vec a, rv_vec b)
+{
+#if defined(__AVX512F__)
+    return (rv_vec)_mm512_mask_blend_ps(who, (__m512)b, (__m512)a);
+#else
+    return rv_select(who, a, b);
+#endif
+}
+
+/* one bit per lane */
+RV_INLINE uint32_t rv_who_bits(rv_who who)
+{
+#if defined(__AVX512F__)
+    return who;
+#else
+    return rv_mask_bits(who);
 #endif
 }
 
@@ -167,20 +194,41 @@ RV_INLINE rv_quarter rv_sum_four(const rv_lanes sum[4])
     return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
+/* The lanes of those who do, one after the other, to out, which has room for RV_WIDTH whoever they are. */
+RV_INLINE void rv_pick(float *out, rv_vec x, rv_who who)
+{
+#if defined(__AVX512F__)
+    _mm512_storeu_ps(out, _mm512_maskz_compress_ps(who, (__m512)x));
+#else
+    for (uint32_t bits = rv_who_bits(who); bits; bits &= bits - 1)
+        *out++ = x[__builtin_ctz(bits)];
+#endif
+}
+
+/* Their numbers likewise, where lane 0 is number j; returns how many they are. */
+RV_INLINE size_t rv_pick_ids(uint32_t *out, size_t j, rv_who who)
+{
+#if defined(__AVX512F__)
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i id = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)j));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(who, id));
+#else
+    for (uint32_t bits = rv_who_bits(who); bits; bits &= bits - 1)
+        *out++ = (uint32_t)(j + (size_t)__builtin_ctz(bits));
+#endif
+    return (size_t)__builtin_popcount(rv_who_bits(who));
+}
+
 /* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. ids has room
  * for end - begin, rounded up to 16. */
 RV_INLINE size_t rv_bits_to_ids(const uint64_t *words, size_t begin, size_t end, uint32_t *ids)
 {
     size_t num = 0;
 #if defined(__AVX512F__) /* how many there are in a word is hard to predict: no branch depends on it */
-    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     for (size_t word = begin; word < end; word += 64) {
         uint64_t bits = words[word / 64];
-        for (size_t j = word; bits; bits >>= 16, j += 16) {
-            const __m512i id = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)j));
-            _mm512_storeu_si512(ids + num, _mm512_maskz_compress_epi32((__mmask16)bits, id));
-            num += (size_t)__builtin_popcount((uint32_t)bits & 0xffff);
-        }
+        for (size_t j = word; bits; bits >>= 16, j += 16)
+            num += rv_pick_ids(ids + num, j, (__mmask16)bits);
     }
 #else
     for (size_t w = begin / 64; w < (end + 63) / 64; w++)

@@ -22,9 +22,9 @@ typedef struct rv_adam_step {
 typedef struct rv_kernels {
     const char *name;
 
-    /* acc[j] = acc[j] * decay[j] + rows[ids[0]][j] + rows[ids[1]][j] + ...; decay NULL = 1 */
-    void (*add_rows)(float *acc, const float *decay, const float *rows, size_t stride, const uint32_t *ids,
-                     size_t num, size_t begin, size_t end);
+    /* acc[j] = from[j] * decay[j] + rows[ids[0]][j] + rows[ids[1]][j] + ...; decay NULL = 1, and from is acc */
+    void (*add_rows)(float *acc, const float *from, const float *decay, const float *rows, size_t stride,
+                     const uint32_t *ids, size_t num, size_t begin, size_t end);
 
     /* out (n) = the sums of num_leaves (1, 2, 4, ... RV_MAX_LEAVES) lists of rows, joined in a binary tree: list l is
      * ids[first[l]] .. ids[first[l + 1] - 1] */
@@ -46,6 +46,8 @@ typedef struct rv_kernels {
     /* out[j] = (a[j] + b[j]), and out[j] = a[j] * b[j] */
     void (*add)(float *out, const float *a, const float *b, size_t n);
     void (*multiply)(float *out, const float *a, const float *b, size_t n);
+    /* out[j] = x[j] * factor[j], num times over, each rounded */
+    void (*decay)(float *out, const float *x, const float *factor, size_t n, size_t num);
     /* out[j] = x[j] * factor; out[j] = x[j] cut off at -limit and limit */
     void (*scale)(float *out, const float *x, float factor, size_t n);
     void (*clip)(float *out, const float *x, float limit, size_t n);
@@ -57,6 +59,10 @@ typedef struct rv_kernels {
 
     /* steps[i] = the timestep in which a spike at times[i] (ms) fires; num_steps where that is too late */
     void (*steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
+
+    /* the numbers of the bits that are set among the first n (a multiple of 16) of words, ascending; returns how many. ids
+     * has room for n. */
+    size_t (*bits_to_ids)(uint32_t *ids, const uint64_t *words, size_t n);
 
     /* out = the num <= 16 ids (< 2^31), ascending; false if some are equal. Both have room for 16. */
     bool (*sort_few)(uint32_t *out, const uint32_t *ids, size_t num);

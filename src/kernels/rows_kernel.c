@@ -20,13 +20,13 @@
             call(j, 1);                                                                                                \
     } while (0)
 
-RV_INLINE void add_rows_block(rv_vec *acc, const rv_vec *decay, const float *rows, size_t stride, const uint32_t *ids,
-                              size_t num, int count)
+RV_INLINE void add_rows_block(rv_vec *acc, const rv_vec *from, const rv_vec *decay, const float *rows, size_t stride,
+                              const uint32_t *ids, size_t num, int count)
 {
     rv_vec sum[WIDE];
 #pragma GCC unroll 16
     for (int i = 0; i < count; i++) {
-        sum[i] = acc[i];
+        sum[i] = from[i];
         if (decay)
             sum[i] *= decay[i];
     }
@@ -41,11 +41,13 @@ RV_INLINE void add_rows_block(rv_vec *acc, const rv_vec *decay, const float *row
         acc[i] = sum[i];
 }
 
-static void add_rows(float *acc, const float *decay, const float *rows, size_t stride, const uint32_t *ids, size_t num,
-                     size_t begin, size_t end)
+static void add_rows(float *acc, const float *from, const float *decay, const float *rows, size_t stride,
+                     const uint32_t *ids, size_t num, size_t begin, size_t end)
 {
-#define DECAYED(j, count) add_rows_block(rv_at(acc + (j)), rv_cat(decay + (j)), rows + (j), stride, ids, num, count)
-#define KEPT(j, count) add_rows_block(rv_at(acc + (j)), NULL, rows + (j), stride, ids, num, count)
+#define DECAYED(j, count)                                                                                              \
+    add_rows_block(rv_at(acc + (j)), rv_cat(from + (j)), rv_cat(decay + (j)), rows + (j), stride, ids, num, count)
+#define KEPT(j, count)                                                                                                 \
+    add_rows_block(rv_at(acc + (j)), rv_cat(from + (j)), NULL, rows + (j), stride, ids, num, count)
     if (decay)
         FOR_BLOCKS(begin, end, DECAYED);
     else if (num)
@@ -192,6 +194,22 @@ static void multiply(float *out, const float *a, const float *b, size_t n)
         *rv_at(out + j) = *rv_cat(a + j) * *rv_cat(b + j);
 }
 
+static void decay(float *out, const float *x, const float *factor, size_t n, size_t num)
+{
+    for (size_t j = 0; j < n; j += RV_WIDTH) {
+        rv_vec v = *rv_cat(x + j);
+        const rv_vec by = *rv_cat(factor + j);
+        for (size_t k = 0; k < num; k++)
+            v *= by;
+        *rv_at(out + j) = v;
+    }
+}
+
+static size_t bits_to_ids(uint32_t *ids, const uint64_t *words, size_t n)
+{
+    return rv_bits_to_ids(words, 0, n, ids);
+}
+
 void RV_ISA_NAME(rv_softmax)(float *p, const float *v, size_t n);
 static void scale(float *out, const float *x, float factor, size_t n)
 {
@@ -233,6 +251,8 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .scatter_rows = scatter_rows,
     .add = add,
     .multiply = multiply,
+    .decay = decay,
+    .bits_to_ids = bits_to_ids,
     .softmax = RV_ISA_NAME(rv_softmax),
     .scale = scale,
     .clip = clip,

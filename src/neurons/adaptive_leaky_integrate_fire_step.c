@@ -108,7 +108,8 @@ static void adjoint(const rv_adjoint_step *s)
     const float *beta = s->coeff[ALIF_BETA], *lift = s->coeff[ALIF_LIFT], *keep = s->coeff[ALIF_RESET_KEEP];
     rv_adjoint_flow(s, false);
     for (size_t j = 0; j < s->n_pad; j += RV_WIDTH)
-        *rv_at(s->lambda_a + j) *= *rv_cat(s->coeff[ALIF_RHO] + j);
+        for (size_t k = 0; k < s->num_steps; k++)
+            *rv_at(s->lambda_a + j) *= *rv_cat(s->coeff[ALIF_RHO] + j);
     for (size_t k = 0; k < s->num; k++) {
         const size_t j = s->ids[k];
         const float slope = s->crossing[2 * k], adaptation = s->crossing[2 * k + 1], v = s->lambda_v[j];

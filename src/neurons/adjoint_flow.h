@@ -7,39 +7,38 @@
 #include "kernels/isa.h"
 #include "neurons/model.h"
 
-/* One register of neurons of one group; v: LambdaV after step t + 1. */
-RV_INLINE rv_vec rv_flow_lambda_i(const rv_adjoint_step *s, size_t g, size_t j, rv_vec v, bool driven)
+/* LambdaI of a register of one group after a step: v is LambdaV before it, d the drive. */
+RV_INLINE rv_vec rv_flow_lambda_i(rv_vec next, rv_vec v, rv_vec d, rv_vec flow, rv_vec beta, bool driven)
 {
-    const size_t k = j & s->mask;
-    const rv_vec next = *rv_cat(s->lambda_i_next[g] + j), beta = *rv_cat(s->beta[g] + k);
-    const rv_vec flow = *rv_cat(s->flow[g] + k);
-    rv_vec after;
-    if (driven) {
-        const rv_vec d = *rv_cat(s->drive + j);
-        after = d + flow * (v - d) + (next - d) * beta;
-    } else {
-        after = flow * v + next * beta;
+    return driven ? d + flow * (v - d) + (next - d) * beta : flow * v + next * beta;
+}
+
+/* A register of neurons takes all steps. */
+RV_INLINE void rv_adjoint_flow_register(const rv_adjoint_step *s, size_t j, bool driven, size_t num_groups)
+{
+    const size_t c = j & s->mask;
+    const rv_vec alpha = *rv_cat(s->alpha + c);
+    rv_vec v = *rv_cat(s->lambda_v + j), next[RV_MAX_GROUPS];
+    for (size_t g = 0; g < num_groups; g++)
+        next[g] = *rv_cat(s->lambda_i_next[g] + j);
+    for (size_t k = 0; k < s->num_steps; k++) {
+        const rv_vec d = driven ? *rv_cat(s->drive + k * s->drive_stride + j) : v;
+        const rv_vec after = driven ? d + (v - d) * alpha : v * alpha;
+        for (size_t g = 0; g < num_groups; g++) {
+            next[g] = rv_flow_lambda_i(next[g], v, d, *rv_cat(s->flow[g] + c), *rv_cat(s->beta[g] + c), driven);
+            *rv_at(s->lambda_i[g] - k * s->lambda_i_stride + j) = next[g];
+            if (s->difference[g])
+                *rv_at(s->difference[g] - k * s->difference_stride + j) = after - next[g];
+        }
+        v = after;
     }
-    *rv_at(s->lambda_i[g] + j) = after;
-    return after;
+    *rv_at(s->lambda_v + j) = v;
 }
 
 RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, size_t num_groups)
 {
-    for (size_t j = 0; j < s->n_pad; j += RV_WIDTH) {
-        const rv_vec v = *rv_cat(s->lambda_v + j), alpha = *rv_cat(s->alpha + (j & s->mask));
-        rv_vec after = v * alpha;
-        if (driven) {
-            const rv_vec d = *rv_cat(s->drive + j);
-            after = d + (v - d) * alpha;
-        }
-        *rv_at(s->lambda_v + j) = after;
-        for (size_t g = 0; g < num_groups; g++) {
-            const rv_vec lambda_i = rv_flow_lambda_i(s, g, j, v, driven);
-            if (s->difference[g])
-                *rv_at(s->difference[g] + j) = after - lambda_i;
-        }
-    }
+    for (size_t j = 0; j < s->n_pad; j += RV_WIDTH)
+        rv_adjoint_flow_register(s, j, driven, num_groups);
 }
 
 RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
@@ -55,10 +54,11 @@ RV_INLINE void rv_adjoint_jump(const rv_adjoint_step *s, size_t j, float v)
 {
     if (s->penalty)
         v -= s->penalty[j];
+    const size_t last = s->num_steps - 1;
     s->lambda_v[j] = v;
     for (size_t g = 0; g < s->num_groups; g++)
         if (s->difference[g])
-            s->difference[g][j] = v - s->lambda_i[g][j];
+            (s->difference[g] - last * s->difference_stride)[j] = v - (s->lambda_i[g] - last * s->lambda_i_stride)[j];
 }
 
 #endif

@@ -13,63 +13,106 @@
 #include "neurons/adjoint_flow.h"
 #include "neurons/eprop_flow.h"
 #include "neurons/leaky_integrate_fire.h"
+#include "neurons/run.h"
 #include "neurons/walk.h"
 
-RV_INLINE uint32_t step_register(const rv_neuron_step *s, size_t j, int mode, bool one_group)
+/* What a register of neurons is. */
+typedef struct membrane {
+    rv_vec v, refrac_time;
+} membrane;
+
+/* What it is stepped with. */
+typedef struct constants {
+    rv_vec alpha, gain, v_thresh, reset_keep, reset_to, tau_refrac;
+    rv_vec scale; /* of the one group, where there is one */
+    float dt;
+} constants;
+
+RV_INLINE constants constants_of(const rv_neuron_step *s, size_t j, bool one_group)
 {
-    rv_vec *v = rv_at(s->state[LIF_V] + j);
-    const rv_vec before = *v;
-    const size_t k = j & *s->mask;
-    rv_vec after =
-        *rv_cat(s->coeff[LIF_ALPHA] + k) * before + *rv_cat(s->coeff[LIF_GAIN] + k) * rv_isyn(s, j, one_group);
-    uint32_t ready = ~0U;
-    if (mode != LIF_FREE) {
-        rv_vec *refrac = rv_at(s->state[LIF_REFRAC_TIME] + j);
-        const rv_vec zero = {0};
-        const rv_veci blocked = *refrac > zero;
-        if (mode == LIF_REFRAC_HOLDS)
-            after = rv_select(blocked, before, after);
-        *refrac = rv_select(blocked, *refrac - s->dt, *refrac);
-        ready = rv_bits_not_below(zero, *refrac);
-    }
-    *v = after;
-    return rv_bits_not_below(after, *rv_cat(s->coeff[LIF_V_THRESH] + k)) & ready;
+    const rv_vec none = {0};
+    return (constants){.alpha = *rv_cat(s->coeff[LIF_ALPHA] + j),
+                       .gain = *rv_cat(s->coeff[LIF_GAIN] + j),
+                       .v_thresh = *rv_cat(s->coeff[LIF_V_THRESH] + j),
+                       .reset_keep = *rv_cat(s->coeff[LIF_RESET_KEEP] + j),
+                       .reset_to = *rv_cat(s->coeff[LIF_RESET_TO] + j),
+                       .tau_refrac = *rv_cat(s->coeff[LIF_TAU_REFRAC] + j),
+                       .scale = one_group ? *rv_cat(s->in_scale[0] + j) : none,
+                       .dt = s->dt};
 }
 
-/* The same for e-prop, which wants to know how close to the threshold V came. */
-RV_INLINE uint32_t eprop_register(const rv_neuron_step *s, size_t j, int mode, bool one_group)
+RV_INLINE membrane load(const rv_neuron_step *s, size_t j, int mode)
 {
-    const uint32_t fired = step_register(s, j, mode, one_group);
     const rv_vec zero = {0};
-    const rv_vec refrac = mode == LIF_FREE ? zero : *rv_cat(s->state[LIF_REFRAC_TIME] + j);
-    rv_eprop_psi(s, j, *rv_cat(s->state[LIF_V] + j) - *rv_cat(s->coeff[LIF_V_THRESH] + j), refrac <= zero,
-                 s->coeff[LIF_PSI_PEAK], s->coeff[LIF_PSI_SLOPE]);
-    return fired;
+    return (membrane){*rv_cat(s->state[LIF_V] + j),
+                      mode == LIF_FREE ? zero : *rv_cat(s->state[LIF_REFRAC_TIME] + j)};
 }
 
-RV_INLINE size_t forward(const rv_neuron_step *s, rv_register_fn fires, int mode, bool one_group)
+RV_INLINE void store(const rv_neuron_step *s, size_t j, int mode, const membrane *m)
 {
-    const size_t num = rv_walk(s, s->ids, fires, mode, one_group);
-    float *v = s->state[LIF_V];
-    for (size_t k = 0; k < num; k++) {
-        const size_t j = s->ids[k], c = j & *s->mask;
+    *rv_at(s->state[LIF_V] + j) = m->v;
+    if (mode != LIF_FREE)
+        *rv_at(s->state[LIF_REFRAC_TIME] + j) = m->refrac_time;
+}
+
+/* One step up to the threshold; who is over it. */
+RV_INLINE rv_who integrate(membrane *m, const constants *c, rv_vec isyn, int mode)
+{
+    const rv_vec after = c->alpha * m->v + c->gain * isyn;
+    if (mode == LIF_FREE) {
+        m->v = after;
+        return rv_not_below(after, c->v_thresh);
+    }
+    const rv_vec zero = {0};
+    const rv_veci blocked = m->refrac_time > zero;
+    m->v = mode == LIF_REFRAC_HOLDS ? rv_select(blocked, m->v, after) : after;
+    m->refrac_time = rv_select(blocked, m->refrac_time - c->dt, m->refrac_time);
+    return rv_not_below(m->v, c->v_thresh) & rv_not_below(zero, m->refrac_time);
+}
+
+RV_INLINE void reset(membrane *m, const constants *c, rv_who fired, int mode)
+{
+    m->v = rv_choose(fired, c->reset_keep * m->v + c->reset_to, m->v);
+    if (mode != LIF_FREE)
+        m->refrac_time = rv_choose(fired, c->tau_refrac, m->refrac_time);
+}
+
+/* One step of all neurons. like: they have the same constants, which then stay in registers. No branch depends on who
+ * fires. psi: for e-prop, which wants to know how close to the threshold V came. */
+RV_INLINE size_t step_all(const rv_neuron_step *s, int mode, bool one_group, bool psi, bool like)
+{
+    const constants all = constants_of(s, 0, one_group);
+    size_t num = 0;
+    for (size_t j = s->begin; j < s->end; j += RV_WIDTH) {
+        const constants c = like ? all : constants_of(s, j, one_group);
+        membrane m = load(s, j, mode);
+        const rv_vec isyn = one_group ? *rv_cat(s->in_syn[0] + j) * c.scale : rv_isyn(s, j, false), zero = {0};
+        const rv_who fired = integrate(&m, &c, isyn, mode);
+        if (psi)
+            rv_eprop_psi(s, j, m.v - c.v_thresh, m.refrac_time <= zero, s->coeff[LIF_PSI_PEAK],
+                         s->coeff[LIF_PSI_SLOPE]);
         if (s->crossing)
-            s->crossing[k] = rv_current(s, j) - v[j];
-        v[j] = s->coeff[LIF_RESET_KEEP][c] * v[j] + s->coeff[LIF_RESET_TO][c];
-        if (mode != LIF_FREE)
-            s->state[LIF_REFRAC_TIME][j] = s->coeff[LIF_TAU_REFRAC][c];
+            rv_pick(s->crossing + num, rv_currents(s, j, one_group) - m.v, fired);
+        num += rv_pick_ids(s->ids + num, j, fired);
+        reset(&m, &c, fired, mode);
+        store(s, j, mode, &m);
     }
     return num;
+}
+
+RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group, bool psi)
+{
+    return *s->mask < RV_LANES ? step_all(s, mode, one_group, psi, true) : step_all(s, mode, one_group, psi, false);
 }
 
 #define FORWARD(name, mode, one_group)                                                                                 \
     static size_t forward_##name(const rv_neuron_step *s)                                                              \
     {                                                                                                                  \
-        return forward(s, step_register, mode, one_group);                                                             \
+        return forward(s, mode, one_group, false);                                                                     \
     }                                                                                                                  \
     static size_t eprop_forward_##name(const rv_neuron_step *s)                                                        \
     {                                                                                                                  \
-        const size_t num = forward(s, eprop_register, mode, one_group);                                                \
+        const size_t num = forward(s, mode, one_group, true);                                                          \
         rv_eprop_rates(s, num);                                                                                        \
         return num;                                                                                                    \
     }
@@ -79,6 +122,63 @@ FORWARD(integrates, LIF_REFRAC_INTEGRATES, true)
 FORWARD(free_groups, LIF_FREE, false)
 FORWARD(holds_groups, LIF_REFRAC_HOLDS, false)
 FORWARD(integrates_groups, LIF_REFRAC_INTEGRATES, false)
+
+/* All steps of `count` registers from j on. */
+RV_INLINE void run_registers(rv_neuron_run *r, size_t j, int count, int mode, bool like)
+{
+    const rv_neuron_step *s = r->step;
+    membrane m[RV_RUN_REGISTERS];
+    constants c[RV_RUN_REGISTERS];
+    rv_vec in_syn[RV_RUN_REGISTERS], beta[RV_RUN_REGISTERS];
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++) {
+        const size_t at = j + (size_t)i * RV_WIDTH;
+        c[i] = like && i ? c[0] : constants_of(s, like ? 0 : at, true);
+        beta[i] = like && i ? beta[0] : *rv_cat(r->beta + (like ? 0 : at));
+        in_syn[i] = *rv_cat(r->state_in_syn + at);
+        m[i] = load(s, at, mode);
+    }
+    for (size_t k = 0; k < r->num_steps; k++) {
+        rv_who fired[RV_RUN_REGISTERS];
+        uint64_t bits = 0;
+        rv_run_arrive(r, k, j, in_syn, beta, count);
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++) {
+            fired[i] = integrate(&m[i], &c[i], in_syn[i] * c[i].scale, mode);
+            bits |= (uint64_t)rv_who_bits(fired[i]) << (i * RV_WIDTH);
+        }
+        if (bits) {
+            rv_run_fire(r, k, j, bits);
+#pragma GCC unroll 4
+            for (int i = 0; i < count; i++) {
+                if (r->crossing)
+                    *rv_at(r->crossing + k * s->end + j + (size_t)i * RV_WIDTH) = rv_plus_zero(in_syn[i]) - m[i].v;
+                reset(&m[i], &c[i], fired[i], mode);
+            }
+        }
+        if (r->v)
+            for (int i = 0; i < count; i++)
+                *rv_at(r->v + k * s->end + j + (size_t)i * RV_WIDTH) = m[i].v;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++) {
+        const size_t at = j + (size_t)i * RV_WIDTH;
+        *rv_at(r->state_in_syn + at) = in_syn[i];
+        store(s, at, mode, &m[i]);
+    }
+}
+
+#define RUN(name, mode)                                                                                                \
+    static void run_##name(rv_neuron_run *r)                                                                           \
+    {                                                                                                                  \
+        if (*r->step->mask < RV_LANES)                                                                                 \
+            RV_RUN(r, run_registers, mode, true);                                                                      \
+        else                                                                                                           \
+            RV_RUN(r, run_registers, mode, false);                                                                     \
+    }
+RUN(free, LIF_FREE)
+RUN(holds, LIF_REFRAC_HOLDS)
+RUN(integrates, LIF_REFRAC_INTEGRATES)
 
 #define VARIANTS(kind)                                                                                                 \
     {                                                                                                                  \
@@ -111,6 +211,7 @@ static void trace(const rv_trace_step *s)
 extern const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_fire_ops);
 const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_fire_ops) = {
     .forward = VARIANTS(forward),
+    .run = {[LIF_FREE] = run_free, [LIF_REFRAC_HOLDS] = run_holds, [LIF_REFRAC_INTEGRATES] = run_integrates},
     .adjoint = adjoint,
     .eprop_forward = VARIANTS(eprop_forward),
     .eprop = eprop,

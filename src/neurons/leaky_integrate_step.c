@@ -6,6 +6,7 @@
 #include "kernels/isa.h"
 #include "neurons/adjoint_flow.h"
 #include "neurons/leaky_integrate.h"
+#include "neurons/run.h"
 
 static size_t forward(const rv_neuron_step *s)
 {
@@ -18,6 +19,41 @@ static size_t forward(const rv_neuron_step *s)
              *rv_cat(s->coeff[LI_BIAS] + j);
     }
     return 0;
+}
+
+/* All steps of `count` registers from j on. */
+RV_INLINE void run_registers(const rv_neuron_run *r, size_t j, int count)
+{
+    const rv_neuron_step *s = r->step;
+    rv_vec v[RV_RUN_REGISTERS], in_syn[RV_RUN_REGISTERS], beta[RV_RUN_REGISTERS];
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++) {
+        in_syn[i] = *rv_cat(r->state_in_syn + j + (size_t)i * RV_WIDTH);
+        beta[i] = *rv_cat(r->beta + j + (size_t)i * RV_WIDTH);
+        v[i] = *rv_cat(s->state[LI_V] + j + (size_t)i * RV_WIDTH);
+    }
+    for (size_t k = 0; k < r->num_steps; k++) {
+        rv_run_arrive(r, k, j, in_syn, beta, count);
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++) {
+            const size_t at = j + (size_t)i * RV_WIDTH;
+            v[i] = *rv_cat(s->coeff[LI_ALPHA] + at) * v[i] +
+                   *rv_cat(s->coeff[LI_GAIN] + at) * (in_syn[i] * *rv_cat(s->in_scale[0] + at)) +
+                   *rv_cat(s->coeff[LI_BIAS] + at);
+            if (r->v)
+                *rv_at(r->v + k * s->end + at) = v[i];
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++) {
+        *rv_at(r->state_in_syn + j + (size_t)i * RV_WIDTH) = in_syn[i];
+        *rv_at(s->state[LI_V] + j + (size_t)i * RV_WIDTH) = v[i];
+    }
+}
+
+static void run(rv_neuron_run *r)
+{
+    RV_RUN(r, run_registers);
 }
 
 static void adjoint(const rv_adjoint_step *s)
@@ -43,6 +79,7 @@ static void trace(const rv_trace_step *s)
 extern const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_ops);
 const rv_neuron_ops RV_ISA_NAME(rv_leaky_integrate_ops) = {
     .forward = {forward},
+    .run = {run},
     .adjoint = adjoint,
     .eprop = eprop,
     .trace = trace,

@@ -29,6 +29,22 @@ RV_INLINE float rv_current(const rv_neuron_step *s, size_t j)
     return i;
 }
 
+/* What an empty sum becomes when x is added to it */
+RV_INLINE rv_vec rv_plus_zero(rv_vec x)
+{
+    const rv_vec zero = {0};
+    return zero + x;
+}
+
+/* rv_current of a register of neurons */
+RV_INLINE rv_vec rv_currents(const rv_neuron_step *s, size_t j, bool one_group)
+{
+    rv_vec i = {0};
+    for (size_t g = 0; g < (one_group ? 1 : s->num_groups); g++)
+        i += *rv_cat(s->in_syn[g] + j);
+    return i;
+}
+
 /* One register of neurons from j on: a bit for each that fires. `variant` and `one_group` are constants where the walk
  * is inlined. */
 typedef uint32_t (*rv_register_fn)(const rv_neuron_step *s, size_t j, int variant, bool one_group);

@@ -133,15 +133,15 @@ static bool ascends(const uint32_t *steps, size_t num)
     return !falls;
 }
 
-/* Fills by_step and end from spikes in time order. */
+/* Fills by_step and end from spikes in time order: the last spike of a step tells its end. No branch depends on when they
+ * are. */
 static void find_steps(rv_binner *b, const uint16_t *ids16, const uint32_t *ids32, uint32_t num)
 {
-    uint32_t t = 0;
+    memset(b->end, 0, ((size_t)b->num_steps + 1) * sizeof *b->end);
     for (uint32_t i = 0; i < num; i++)
-        while (t < b->steps[i])
-            b->end[t++] = i;
-    while (t < b->num_steps)
-        b->end[t++] = num;
+        b->end[b->steps[i]] = i + 1;
+    for (uint32_t t = 1; t < b->num_steps; t++)
+        b->end[t] = b->end[t] > b->end[t - 1] ? b->end[t] : b->end[t - 1];
     for (uint32_t i = 0; ids16 && i < num; i++)
         b->by_step[i] = ids16[i];
     if (!ids16 && num)

@@ -1,0 +1,158 @@
+/* What arrives at a population: the spikes of its sources, of the step before or of as many before that as they are
+ * delayed, onto the synaptic inputs of its neurons. */
+#include <string.h>
+
+#include "engine/forward.h"
+
+/* Synapses with delays of their own: what is due in this step comes in, and leaves the ring. */
+static void pending_collect(const rv_compiled_network *model, const rv_plan_group *g, float *in_syn, float *state,
+                            size_t n_pad, uint32_t t)
+{
+    float *due = state + g->pending + t % g->num_pending * n_pad;
+    model->kernels->add(in_syn, in_syn, due, n_pad);
+    memset(due, 0, n_pad * sizeof *due);
+}
+
+static void negate(float *x, size_t n)
+{
+    for (size_t j = 0; j < n; j++)
+        x[j] = -x[j];
+}
+
+/* A synaptic input as it is added to: in_syn = from * decay (NULL = from is in_syn) + what arrives. */
+typedef struct rv_sum {
+    float *in_syn;
+    const float *from, *decay;
+    rv_ring pending; /* num_rows 0 = there is none */
+} rv_sum;
+
+/* num spikes arrive through connection c in step t. */
+static void add_spikes(const rv_plan_connection *c, const rv_sum *sum, const uint32_t *ids, size_t num, uint32_t t)
+{
+    if (c->delays)
+        c->ops->forward_delayed(&c->links, &sum->pending, t, ids, num);
+    else
+        c->ops->forward(&c->links, sum->in_syn, sum->from, sum->decay, ids, num);
+}
+
+/* The same for negative ones, which send minus the weight: x - w is -(-x + w) exactly, so connectivity need not know. */
+static void subtract_spikes(const rv_plan_connection *c, const rv_sum *sum, const uint32_t *ids, size_t num,
+                            uint32_t t)
+{
+    const rv_sum kept = {sum->in_syn, sum->in_syn, NULL, sum->pending};
+    float *all = c->delays ? sum->pending.base : sum->in_syn;
+    const size_t size = c->delays ? sum->pending.num_rows * sum->pending.stride : c->links.n_pad;
+    negate(all, size);
+    add_spikes(c, &kept, ids, num, t);
+    negate(all, size);
+}
+
+/* Spikes that arrive in a step: (num) ids, then those of (num_negative) negative ones. */
+typedef struct arrivals {
+    const uint32_t *ids;
+    uint32_t num, num_negative;
+} arrivals;
+
+/* Those of step t through connection c: of the step before, or of as many before that as it is delayed; they may be the
+ * example before's. */
+static inline arrivals spikes_of(const rv_compiled_network *model, const rv_plan_connection *c,
+                                 const rv_example *example, uint32_t t)
+{
+    const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
+    const bool before = t < ago;
+    if (before && !example->goes_on)
+        return (arrivals){0};
+    const rv_tape *tape = &(before ? example->spare_tapes : example->tapes)[c->source];
+    const uint32_t step = before ? t + model->num_steps - ago : t - ago;
+    const uint32_t begin = tape->offset[step], end = tape->offset[step + 1];
+    const uint32_t negative = tape->negative ? tape->negative[step] : end;
+    return (arrivals){tape->ids + begin, negative - begin, end - negative};
+}
+
+/* Step t of one group of p: in_syn becomes `from`, decayed, and what arrives. */
+static int arrive_group(const rv_engine *engine, const rv_plan_population *p, const rv_plan_group *g, float *state,
+                        const float *from, float *in_syn, rv_example *example, uint32_t t)
+{
+    const rv_compiled_network *model = engine->model;
+    rv_sum sum = {in_syn, from, g->beta, {state + g->pending, g->num_pending, p->n_pad}};
+    if (g->num_pending) {
+        model->kernels->multiply(in_syn, from, g->beta, p->n_pad);
+        sum.from = in_syn;
+        sum.decay = NULL;
+    }
+    for (uint32_t i = g->first_connection; i < g->first_connection + g->num_connections; i++) {
+        const rv_plan_connection *c = &model->connections[i];
+        const int error = c->far ? rv_flights_reserve(engine, example, i, t) : RV_OK;
+        if (error)
+            return error;
+        if (c->far && c->delays) {
+            rv_flights_arrive(engine, example, i, rv_ring_row(&sum.pending, t), t);
+            continue;
+        }
+        const arrivals spikes = spikes_of(model, c, example, t);
+        add_spikes(c, &sum, spikes.ids, spikes.num, t);
+        sum.from = in_syn;
+        sum.decay = NULL;
+        if (spikes.num_negative)
+            subtract_spikes(c, &sum, spikes.ids + spikes.num, spikes.num_negative, t);
+    }
+    if (g->num_pending)
+        pending_collect(model, g, in_syn, state, p->n_pad, t);
+    return RV_OK;
+}
+
+int rv_arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t)
+{
+    int error = RV_OK;
+    for (size_t k = 0; !error && k < p->num_groups; k++) {
+        float *in_syn = state + p->groups[k].in_syn;
+        error = arrive_group(engine, p, &p->groups[k], state, in_syn, in_syn, example, t);
+    }
+    return error;
+}
+
+/* Whether nothing arrives in the num steps from t on. Far connections need every step, to make room for what is on its
+ * way. */
+static bool is_quiet(const rv_plan_group *g, const rv_plan_connection *connections, const rv_example *example,
+                     uint32_t t, uint32_t num)
+{
+    for (uint32_t i = g->first_connection; i < g->first_connection + g->num_connections; i++) {
+        const rv_plan_connection *c = &connections[i];
+        const uint32_t ago = 1 + (c->delays ? 0 : c->delay), *offset = example->tapes[c->source].offset;
+        if (c->far || (t < ago && example->goes_on))
+            return false;
+        if (t + num > ago && offset[t < ago ? 0 : t - ago] < offset[t + num - ago])
+            return false;
+    }
+    return !g->num_pending;
+}
+
+int rv_arrive_ahead(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example,
+                    uint32_t t, rv_neuron_run *run, float *in_syn)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_group *g = &p->groups[0];
+    const float *before = state + g->in_syn;
+    uint32_t num_quiet = 0;
+    int error = RV_OK;
+    run->arrived = 0;
+    run->in_syn = in_syn;
+    if (is_quiet(g, model->connections, example, t, (uint32_t)run->num_steps))
+        return RV_OK;
+    for (uint32_t k = 0; !error && k < run->num_steps; k++) {
+        if (is_quiet(g, model->connections, example, t + k, 1)) {
+            num_quiet++;
+            continue;
+        }
+        float *row = in_syn + k * p->n_pad;
+        if (num_quiet) {
+            model->kernels->decay(row, before, g->beta, p->n_pad, num_quiet);
+            before = row;
+            num_quiet = 0;
+        }
+        error = arrive_group(engine, p, g, state, before, row, example, t + k);
+        run->arrived |= (uint64_t)1 << k;
+        before = row;
+    }
+    return error;
+}

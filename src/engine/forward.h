@@ -1,0 +1,19 @@
+/* What the parts of the sweep forward share. */
+#ifndef RV_ENGINE_FORWARD_H
+#define RV_ENGINE_FORWARD_H
+
+#include "engine/engine.h"
+
+/* Step t: the synaptic inputs of p decay, and what the spikes of the steps before bring is added to them. */
+int rv_arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t);
+
+/* The same for the run->num_steps steps from t on of a population with one synapse group, whose sources have taken all
+ * steps before: fills run->arrived, and the rows of in_syn (num_steps, n_pad) of these steps, which become run->in_syn. */
+int rv_arrive_ahead(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example,
+                    uint32_t t, rv_neuron_run *run, float *in_syn);
+
+/* One step of a population: arrivals, neurons, readout. *since: see rv_profile_lap. */
+int rv_forward_population(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t population,
+                          uint32_t t, double *since);
+
+#endif

@@ -1,0 +1,107 @@
+/* The sweep forward of an example whose steps nobody looks at: parts of the network one after the other, sources first,
+ * each through a block of timesteps. A part that is recurrent takes step by step; another one's arrivals are known
+ * ahead, and its neurons take all steps of the block with their state in registers. The bits are those of rv_forward_step. */
+#include "engine/forward.h"
+#include "engine/profile.h"
+
+/* Whether the population takes the steps of a block at once: the part is not recurrent, and this is all of it. Readouts
+ * of e-prop see more than V. */
+static bool runs(const rv_engine *engine, const rv_plan_part *part)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[model->order[part->begin]];
+    return !part->recurrent && p->run && p->begin == 0 && p->end == model->num_steps && !p->is_signed &&
+           !(p->readout && model->compiler == RV_COMPILER_EPROP);
+}
+
+/* The spikes of step k of a run, which is timestep t, go on the tape. */
+static int record_step(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_neuron_run *run,
+                       size_t k, uint32_t t)
+{
+    const uint32_t used = tape->offset[t];
+    const int error = used + p->n_pad > tape->capacity ? rv_tape_reserve(engine, p, tape, used, p->n_pad) : RV_OK;
+    if (error)
+        return error;
+    uint32_t *ids = tape->ids + used;
+    const size_t num =
+        engine->model->kernels->bits_to_ids(ids, run->fired + k * rv_fired_words(p->n_pad), p->n_pad);
+    for (size_t s = 0; run->crossing && s < num; s++)
+        tape->crossing[used + s] = run->crossing[k * p->n_pad + ids[s]];
+    tape->offset[t + 1] = used + (uint32_t)num;
+    return RV_OK;
+}
+
+/* Those of all its steps, of which the first is timestep t. */
+static int record_run(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, const rv_neuron_run *run,
+                      uint32_t t)
+{
+    int error = RV_OK;
+    for (uint32_t k = 0; !error && k < run->num_steps; k++)
+        if (run->fired_steps >> k & 1)
+            error = record_step(engine, p, tape, run, k, t + k);
+        else
+            tape->offset[t + k + 1] = tape->offset[t + k];
+    return error;
+}
+
+/* Timesteps t .. t + num - 1 of a population. */
+static int run_population(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t population,
+                          uint32_t t, uint32_t num, double *since)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
+    const size_t rows = (size_t)model->block_steps * model->max_n_pad;
+    rv_neuron_run run = {
+        .step = &block->steps[population],
+        .num_steps = num,
+        .state_in_syn = block->state + p->groups[0].in_syn,
+        .beta = p->groups[0].beta,
+        .fired = p->model->spikes ? block->fired : NULL,
+        .crossing = engine->learn && p->adjoint && p->model->num_crossing ? block->ahead + rows : NULL,
+        .v = p->readout && p->model->voltage >= 0 ? block->ahead + 2 * rows : NULL,
+    };
+    int error = rv_arrive_ahead(engine, p, block->state, example, t, &run, block->ahead);
+    rv_profile_lap(block->seconds, population, RV_PART_ARRIVALS, since);
+    if (!error)
+        p->run(&run);
+    if (!error)
+        error = record_run(engine, p, &example->tapes[population], &run, t);
+    if (!error && p->readout)
+        rv_outputs_steps(engine, block, example, population, run.v, t, num);
+    rv_profile_lap(block->seconds, population, RV_PART_NEURONS, since);
+    return error;
+}
+
+static int sweep_part(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
+                      uint32_t begin, uint32_t end, double *since)
+{
+    const uint32_t *order = engine->model->order;
+    int error = RV_OK;
+    if (!engine->model->populations[order[part->begin]].forward)
+        return RV_OK; /* an input whose spikes are the data */
+    if (runs(engine, part))
+        return run_population(engine, block, example, order[part->begin], begin, end - begin, since);
+    for (uint32_t t = begin; !error && t < end; t++)
+        for (uint32_t i = part->begin; !error && i < part->end; i++)
+            error = rv_forward_population(engine, block, example, order[i], t, since);
+    return error;
+}
+
+int rv_forward_sweep(const rv_engine *engine, rv_block *block, rv_example *example)
+{
+    const rv_compiled_network *model = engine->model;
+    const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
+    const uint32_t num_steps = model->num_steps, most = model->block_steps;
+    if (eprop || example->num_taps) {
+        for (uint32_t t = 0; !example->error && t < num_steps; t++)
+            rv_forward_step(engine, block, example, t);
+        return example->error;
+    }
+    double since = rv_profile_start(block->seconds);
+    for (uint32_t begin = 0; !example->error && begin < num_steps; begin += most) {
+        const uint32_t end = num_steps - begin < most ? num_steps : begin + most;
+        for (uint32_t i = 0; !example->error && i < model->num_parts; i++)
+            example->error = sweep_part(engine, block, example, &model->parts[i], begin, end, &since);
+    }
+    return example->error;
+}
