@@ -262,7 +262,7 @@ typedef struct rv_entry {
 } rv_entry;
 
 /* What becomes of a probe's entries. A zeroed one: they are the probe's, until the next batch begins. Otherwise one of the
- * two functions is given; they are called in the threads that sweep, several at once. */
+ * two functions is given, or both; they are called in the threads that sweep, several at once. */
 typedef struct rv_probe_sink {
     void *user;
     /* Memory, aligned to 8 bytes, for the numbers of an entry, which are put there and stay; NULL, with a message by
@@ -270,7 +270,8 @@ typedef struct rv_probe_sink {
     void *(*room)(void *user, size_t bytes);
     /* Takes an entry as soon as it is whole; `index` is its number among the probe's entries of the batch. Its numbers are
      * gone when it returns: 0, or a negative code. With several ranks, where examples are not swept where they are
-     * written, it is not called: entries are the probe's. */
+     * written, it is not called: entries are the probe's. With `room`, too, an entry's values are what it gave, and
+     * taken back with the call; then neither is for runs of several ranks. */
     int (*write)(void *user, size_t index, const rv_entry *entry);
 } rv_probe_sink;
 

@@ -194,6 +194,14 @@ static void *give_room(void *user, size_t bytes)
     return room;
 }
 
+/* In the files' buffers. */
+static void *give_buffer(void *user, size_t bytes)
+{
+    const rv_recorder *r = user;
+    (void)bytes;
+    return rv_behind_room(r->behind);
+}
+
 static int write_to_file(void *user, size_t index, const rv_entry *entry)
 {
     return rv_recorder_write_values(user, index, entry);
@@ -202,10 +210,13 @@ static int write_to_file(void *user, size_t index, const rv_entry *entry)
 rv_probe_sink rv_recorder_sink(rv_recorder *r, bool of_values)
 {
     rv_probe_sink sink = {.user = r};
-    if (!r->keep.stream)
+    if (!r->keep.stream) {
         sink.room = give_room;
-    else if (of_values && rv_growing_has_any_order(r->keep.stream))
+    } else if (of_values && rv_growing_has_any_order(r->keep.stream) && rv_context_num_ranks(r->context) == 1) {
+        sink.room = give_buffer;
         sink.write = write_to_file;
+        r->hands_over = true;
+    }
     return sink;
 }
 
@@ -298,10 +309,8 @@ static int on_end(void *user, const rv_metrics *metrics)
 {
     (void)metrics;
     rv_recorder *r = user;
-    rv_growing *files = r->files;
     rv_recorder_note_rows(r);
-    r->files = NULL;
-    return rv_growing_close(files);
+    return rv_recorder_close(r);
 }
 
 static int get_data(void *user, const char **key, const rv_entries **entries)
@@ -335,7 +344,7 @@ void rv_recorder_clear(rv_recorder *r)
     }
     pthread_mutex_destroy(&r->lock);
     rv_free(r->items);
-    rv_growing_close(r->files); /* of a run that failed */
+    rv_recorder_close(r); /* of a run that failed */
 }
 
 static void destroy(void *user)

@@ -7,6 +7,7 @@
 
 #include <ranvier/callbacks.h>
 
+#include "callbacks/behind.h"
 #include "store/growing.h"
 
 typedef struct rv_recorder {
@@ -30,6 +31,8 @@ typedef struct rv_recorder {
 
     /* in files */
     rv_growing *files; /* NULL = in memory, or another rank writes */
+    bool hands_over;   /* values are written as soon as they are there, in any order; else appended after each batch */
+    rv_behind *behind; /* to this, once the run has begun */
     int num_arrays;
     uint64_t rows[RV_GROWING_MAX_ARRAYS]; /* of each: what a checkpoint says */
     bool resumes;                         /* at rows */
@@ -66,6 +69,7 @@ int rv_recorder_begin(rv_recorder *recorder);
 int rv_recorder_reserve(rv_recorder *recorder); /* room for an epoch, where its size is known */
 int rv_recorder_write(rv_recorder *recorder, const rv_entries *batch);
 int rv_recorder_write_values(rv_recorder *recorder, size_t index, const rv_entry *entry);
+int rv_recorder_close(rv_recorder *recorder); /* NULL files are legal */
 void rv_recorder_note_rows(rv_recorder *recorder);
 int rv_recorder_put(rv_recorder *recorder, rv_state *state);
 int rv_recorder_get(rv_recorder *recorder, rv_state *state);

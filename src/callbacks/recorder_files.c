@@ -46,6 +46,8 @@ int rv_recorder_open(rv_recorder *r)
     arrays[num++] = (rv_growing_array){"epochs", RV_INT64, 1, {0}};
     arrays[num++] = (rv_growing_array){"examples", RV_INT64, 1, {0}};
     r->num_arrays = num;
+    if (r->hands_over)
+        rv_run_announce_memory(r->run, 0, rv_behind_memory(y->entry_bytes));
     return rv_run_rank(r->run) == 0 ? rv_growing_open(&r->files, r->context, r->keep.stream, arrays, num) : RV_OK;
 }
 
@@ -55,6 +57,8 @@ int rv_recorder_begin(rv_recorder *r)
     int rc = rv_growing_begin(r->files, r->resumes ? r->rows : NULL);
     if (rc == RV_OK && !r->resumes && !has_values(r))
         rc = rv_growing_append(r->files, OFFSETS, &zero, 1);
+    if (rc == RV_OK && r->hands_over)
+        rc = rv_behind_create(&r->behind, r->context, r->files, VALUES, r->yield.entry_bytes);
     return rc == RV_OK ? rv_growing_publish(r->files) : rc;
 }
 
@@ -80,14 +84,15 @@ static int append_spikes(rv_growing *files, const rv_entry *entry)
 
 int rv_recorder_write_values(rv_recorder *r, size_t index, const rv_entry *entry)
 {
-    return rv_growing_write_at(r->files, VALUES, rv_growing_rows(r->files, VALUES) + index, entry->values, 1);
+    void *room = (void *)(uintptr_t)entry->values; /* what give_buffer gave */
+    return rv_behind_write(r->behind, rv_growing_rows(r->files, VALUES) + index, room);
 }
 
 int rv_recorder_write(rv_recorder *r, const rv_entries *batch)
 {
     const int epochs = r->num_arrays - 2, examples = r->num_arrays - 1;
     const bool written = has_values(r) && !batch->items[0].values;
-    int rc = RV_OK;
+    int rc = written ? rv_behind_settle(r->behind) : RV_OK;
     if (written)
         rv_growing_advance(r->files, VALUES, batch->num);
     for (size_t i = 0; i < batch->num && rc == RV_OK; i++) {
@@ -101,6 +106,15 @@ int rv_recorder_write(rv_recorder *r, const rv_entries *batch)
             rc = rv_growing_append(r->files, examples, &example, 1);
     }
     return rc == RV_OK ? rv_growing_publish(r->files) : rc;
+}
+
+int rv_recorder_close(rv_recorder *r)
+{
+    rv_growing *files = r->files;
+    rv_behind_free(r->behind);
+    r->behind = NULL;
+    r->files = NULL;
+    return rv_growing_close(files);
 }
 
 void rv_recorder_note_rows(rv_recorder *r)

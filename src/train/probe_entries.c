@@ -1,7 +1,7 @@
 /* Filling probes. The selected examples of a batch are its entries, by position in the data set; the thread that sweeps
  * an example writes its numbers where they are to stay: into the probe's storage, which has a place for every entry of a
- * batch, or into room that the sink gives; or, where the sink takes entries as soon as they are done, into a buffer, of
- * which there are as many as there are sweeps at a time. */
+ * batch, or into room that the sink gives; or, where the sink takes entries as soon as they are done, into a buffer, its
+ * own or the sink's, of which there are as many as there are sweeps at a time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +135,8 @@ size_t rv_probes_growth(const rv_run *run)
     for (const rv_probe *probe = run->probes; probe; probe = probe->next)
         if (!has_values(probe) && !probe->sink.room)
             bytes = add_product(bytes, probe->num_storage * (sizeof(double) + sizeof(int32_t)), probe->max_spikes);
+        else if (has_values(probe) && probe->sink.room && probe->sink.write) /* rooms that are given and taken back */
+            bytes = add_product(bytes, probe->num_storage, probe->size * sizeof(float));
     return bytes;
 }
 
