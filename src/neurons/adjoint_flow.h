@@ -7,6 +7,14 @@
 #include "kernels/isa.h"
 #include "neurons/model.h"
 
+#define RV_ROWS_AHEAD 2 /* a history is too long for the near caches: its rows are fetched before they are written */
+
+/* A synapse group of the step: pointers that stay in registers. */
+typedef struct rv_flow_group {
+    const float *lambda_i_next, *beta, *flow;
+    float *lambda_i, *difference;
+} rv_flow_group;
+
 /* LambdaI of a register of one group after a step: v is LambdaV before it, d the drive. */
 RV_INLINE rv_vec rv_flow_lambda_i(rv_vec next, rv_vec v, rv_vec d, rv_vec flow, rv_vec beta, bool driven)
 {
@@ -14,21 +22,23 @@ RV_INLINE rv_vec rv_flow_lambda_i(rv_vec next, rv_vec v, rv_vec d, rv_vec flow, 
 }
 
 /* A register of neurons takes all steps. */
-RV_INLINE void rv_adjoint_flow_register(const rv_adjoint_step *s, size_t j, bool driven, size_t num_groups)
+RV_INLINE void rv_adjoint_flow_register(const rv_adjoint_step *s, const rv_flow_group *group, size_t j, rv_vec alpha,
+                                        bool driven, size_t num_groups)
 {
     const size_t c = j & s->mask;
-    const rv_vec alpha = *rv_cat(s->alpha + c);
     rv_vec v = *rv_cat(s->lambda_v + j), next[RV_MAX_GROUPS];
     for (size_t g = 0; g < num_groups; g++)
-        next[g] = *rv_cat(s->lambda_i_next[g] + j);
+        next[g] = *rv_cat(group[g].lambda_i_next + j);
     for (size_t k = 0; k < s->num_steps; k++) {
         const rv_vec d = driven ? *rv_cat(s->drive + k * s->drive_stride + j) : v;
         const rv_vec after = driven ? d + (v - d) * alpha : v * alpha;
         for (size_t g = 0; g < num_groups; g++) {
-            next[g] = rv_flow_lambda_i(next[g], v, d, *rv_cat(s->flow[g] + c), *rv_cat(s->beta[g] + c), driven);
-            *rv_at(s->lambda_i[g] - k * s->lambda_i_stride + j) = next[g];
-            if (s->difference[g])
-                *rv_at(s->difference[g] - k * s->difference_stride + j) = after - next[g];
+            float *row = group[g].lambda_i - k * s->lambda_i_stride + j;
+            next[g] = rv_flow_lambda_i(next[g], v, d, *rv_cat(group[g].flow + c), *rv_cat(group[g].beta + c), driven);
+            *rv_at(row) = next[g];
+            __builtin_prefetch(row - RV_ROWS_AHEAD * s->lambda_i_stride, 1);
+            if (group[g].difference)
+                *rv_at(group[g].difference - k * s->difference_stride + j) = after - next[g];
         }
         v = after;
     }
@@ -37,14 +47,18 @@ RV_INLINE void rv_adjoint_flow_register(const rv_adjoint_step *s, size_t j, bool
 
 RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, size_t num_groups)
 {
-    for (size_t j = 0; j < s->n_pad; j += RV_WIDTH)
-        rv_adjoint_flow_register(s, j, driven, num_groups);
+    const rv_adjoint_step local = *s;
+    rv_flow_group group[RV_MAX_GROUPS];
+    for (size_t g = 0; g < num_groups; g++)
+        group[g] = (rv_flow_group){s->lambda_i_next[g], s->beta[g], s->flow[g], s->lambda_i[g], s->difference[g]};
+    for (size_t j = 0; j < local.n_pad; j += RV_WIDTH)
+        rv_adjoint_flow_register(&local, group, j, *rv_cat(local.alpha + (j & local.mask)), driven, num_groups);
 }
 
 RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
 {
     if (s->num_groups == 1)
-        rv_adjoint_flow_groups(s, driven, 1); /* pointers stay in registers */
+        rv_adjoint_flow_groups(s, driven, 1);
     else
         rv_adjoint_flow_groups(s, driven, s->num_groups);
 }
