@@ -19,34 +19,6 @@ static void negate(float *x, size_t n)
         x[j] = -x[j];
 }
 
-/* A synaptic input as it is added to: in_syn = from * decay (NULL = from is in_syn) + what arrives. */
-typedef struct rv_sum {
-    float *in_syn;
-    const float *from, *decay;
-    rv_ring pending; /* num_rows 0 = there is none */
-} rv_sum;
-
-/* num spikes arrive through connection c in step t. */
-static void add_spikes(const rv_plan_connection *c, const rv_sum *sum, const uint32_t *ids, size_t num, uint32_t t)
-{
-    if (c->delays)
-        c->ops->forward_delayed(&c->links, &sum->pending, t, ids, num);
-    else
-        c->ops->forward(&c->links, sum->in_syn, sum->from, sum->decay, ids, num);
-}
-
-/* The same for negative ones, which send minus the weight: x - w is -(-x + w) exactly, so connectivity need not know. */
-static void subtract_spikes(const rv_plan_connection *c, const rv_sum *sum, const uint32_t *ids, size_t num,
-                            uint32_t t)
-{
-    const rv_sum kept = {sum->in_syn, sum->in_syn, NULL, sum->pending};
-    float *all = c->delays ? sum->pending.base : sum->in_syn;
-    const size_t size = c->delays ? sum->pending.num_rows * sum->pending.stride : c->links.n_pad;
-    negate(all, size);
-    add_spikes(c, &kept, ids, num, t);
-    negate(all, size);
-}
-
 /* Spikes that arrive in a step: (num) ids, then those of (num_negative) negative ones. */
 typedef struct arrivals {
     const uint32_t *ids;
@@ -69,36 +41,79 @@ static inline arrivals spikes_of(const rv_compiled_network *model, const rv_plan
     return (arrivals){tape->ids + begin, negative - begin, end - negative};
 }
 
+/* Where what arrives is added to: in_syn, which becomes from * decay first (NULL = from is in_syn), or, with a delay per
+ * synapse, rows of a ring. */
+typedef struct rv_sum {
+    float *in_syn;
+    const float *from, *decay;
+    rv_ring pending; /* num_rows 0 = there is none */
+} rv_sum;
+
+static void add_spikes(const rv_plan_connection *c, const rv_sum *sum, const uint32_t *ids, size_t num, uint32_t t)
+{
+    if (c->delays)
+        c->ops->forward_delayed(&c->links, &sum->pending, t, ids, num);
+    else
+        c->ops->forward(&c->links, sum->in_syn, sum->from, sum->decay, ids, num);
+}
+
+/* Negative spikes send minus the weight: x - w is -(-x + w) exactly, so connectivity need not know. */
+static void subtract_spikes(const rv_plan_connection *c, const rv_sum *sum, const uint32_t *ids, size_t num,
+                            uint32_t t)
+{
+    const rv_sum kept = {sum->in_syn, sum->in_syn, NULL, sum->pending};
+    float *all = c->delays ? sum->pending.base : sum->in_syn;
+    const size_t size = c->delays ? sum->pending.num_rows * sum->pending.stride : c->links.n_pad;
+    negate(all, size);
+    add_spikes(c, &kept, ids, num, t);
+    negate(all, size);
+}
+
+/* Step t of connection i into the sum. */
+static int arrive_through(const rv_engine *engine, uint32_t i, const rv_sum *sum, rv_example *example, uint32_t t)
+{
+    const rv_plan_connection *c = &engine->model->connections[i];
+    const int error = c->far ? rv_flights_reserve(engine, example, i, t) : RV_OK;
+    if (error)
+        return error;
+    if (c->far && c->delays) {
+        rv_flights_arrive(engine, example, i, rv_ring_row(&sum->pending, t), t);
+        return RV_OK;
+    }
+    const arrivals spikes = spikes_of(engine->model, c, example, t);
+    add_spikes(c, sum, spikes.ids, spikes.num, t);
+    if (spikes.num_negative)
+        subtract_spikes(c, sum, spikes.ids + spikes.num, spikes.num_negative, t);
+    return RV_OK;
+}
+
 /* Step t of one group of p: in_syn becomes `from`, decayed, and what arrives. */
 static int arrive_group(const rv_engine *engine, const rv_plan_population *p, const rv_plan_group *g, float *state,
                         const float *from, float *in_syn, rv_example *example, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
-    rv_sum sum = {in_syn, from, g->beta, {state + g->pending, g->num_pending, p->n_pad}};
+    const float *decay = g->beta;
+    int error = RV_OK;
     if (g->num_pending) {
-        model->kernels->multiply(in_syn, from, g->beta, p->n_pad);
-        sum.from = in_syn;
-        sum.decay = NULL;
+        model->kernels->multiply(in_syn, from, decay, p->n_pad);
+        from = in_syn;
+        decay = NULL;
     }
-    for (uint32_t i = g->first_connection; i < g->first_connection + g->num_connections; i++) {
+    for (uint32_t i = g->first_connection; !error && i < g->first_connection + g->num_connections; i++) {
         const rv_plan_connection *c = &model->connections[i];
-        const int error = c->far ? rv_flights_reserve(engine, example, i, t) : RV_OK;
-        if (error)
-            return error;
-        if (c->far && c->delays) {
-            rv_flights_arrive(engine, example, i, rv_ring_row(&sum.pending, t), t);
-            continue;
+        if (c->delays || c->far || example->tapes[c->source].negative) {
+            const rv_sum sum = {in_syn, from, decay, {state + g->pending, g->num_pending, p->n_pad}};
+            error = arrive_through(engine, i, &sum, example, t);
+        } else {
+            const arrivals spikes = spikes_of(model, c, example, t);
+            c->ops->forward(&c->links, in_syn, from, decay, spikes.ids, spikes.num);
         }
-        const arrivals spikes = spikes_of(model, c, example, t);
-        add_spikes(c, &sum, spikes.ids, spikes.num, t);
-        sum.from = in_syn;
-        sum.decay = NULL;
-        if (spikes.num_negative)
-            subtract_spikes(c, &sum, spikes.ids + spikes.num, spikes.num_negative, t);
+        from = in_syn;
+        decay = NULL;
     }
     if (g->num_pending)
         pending_collect(model, g, in_syn, state, p->n_pad, t);
-    return RV_OK;
+    return error;
 }
 
 int rv_arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t)
