@@ -31,10 +31,10 @@ static void take_all(void *arg, int worker)
     assert_in_range(worker, 0, rv_context_num_threads(j->context) - 1);
     assert_int_equal(atomic_fetch_add(&j->inside[worker], 1), 0);
     if (j->range == 1)
-        while (rv_work_take(&j->work, &begin))
+        while (rv_work_take(&j->work, worker, &begin))
             atomic_fetch_add(&j->done[begin], 1);
     else
-        while (rv_work_take_range(&j->work, j->range, &begin, &end))
+        while (rv_work_take_range(&j->work, worker, j->range, &begin, &end))
             for (; begin < end; begin++)
                 atomic_fetch_add(&j->done[begin], 1);
     atomic_fetch_sub(&j->inside[worker], 1);
@@ -51,7 +51,7 @@ static rv_context *new_context(int num_threads)
 static void run_job(rv_context *context, size_t range)
 {
     job j = {.context = context, .range = range, .done = calloc(NUM_ITEMS, 1)};
-    rv_work_init(&j.work, NUM_ITEMS);
+    rv_work_init(&j.work, NUM_ITEMS, rv_context_num_threads(context));
     rv_parallel(context, take_all, &j);
     for (size_t i = 0; i < NUM_ITEMS; i++)
         assert_int_equal(atomic_load(&j.done[i]), 1);
@@ -73,13 +73,35 @@ static void every_item_is_done_once(void **state)
     }
 }
 
+/* Who takes which items, in turns: a worker its own, from the front, then those of the other, from their end. */
+static void a_worker_keeps_its_items_and_helps_from_the_far_end(void **state)
+{
+    static const size_t taken[][2] = {{0, 0}, {1, 5}, {1, 6}, {1, 7}, {1, 8}, {1, 9}, {1, 4}, {0, 1}, {1, 3}, {0, 2}};
+    rv_work work;
+    size_t item, begin, end;
+    (void)state;
+    rv_work_init(&work, 10, 2);
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(rv_work_take(&work, (int)taken[i][0], &item));
+        assert_int_equal(item, taken[i][1]);
+    }
+    assert_false(rv_work_take(&work, 0, &item));
+    rv_work_init(&work, 10, 2);
+    assert_true(rv_work_take_range(&work, 1, 8, &begin, &end));
+    assert_int_equal(begin, 5);
+    assert_int_equal(end, 10);
+    assert_true(rv_work_take_range(&work, 1, 3, &begin, &end));
+    assert_int_equal(begin, 2);
+    assert_int_equal(end, 5);
+}
+
 static void short_regions_follow_one_another(void **state)
 {
     (void)state;
     rv_context *context = new_context(4);
     for (int i = 0; i < 20000; i++) {
         job j = {.context = context, .range = 1, .done = (atomic_uchar[3]){0}};
-        rv_work_init(&j.work, 3);
+        rv_work_init(&j.work, 3, 4);
         rv_parallel(context, take_all, &j);
         for (int k = 0; k < 3; k++)
             assert_int_equal(atomic_load(&j.done[k]), 1);
@@ -184,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_item_is_done_once),
+        cmocka_unit_test(a_worker_keeps_its_items_and_helps_from_the_far_end),
         cmocka_unit_test(short_regions_follow_one_another),
         cmocka_unit_test(a_region_in_a_region_is_serial),
         cmocka_unit_test(two_callers_do_not_meet),

@@ -177,6 +177,43 @@ void rv_parallel(rv_context *context, rv_parallel_fn fn, void *arg)
     region_end(pool);
 }
 
+static uint64_t items_left(uint64_t begin, uint64_t end)
+{
+    return begin | end << 32;
+}
+
+void rv_work_init(rv_work *work, size_t num_items, int num_threads)
+{
+    const size_t num = num_threads < RV_WORK_SHARES ? (size_t)num_threads : RV_WORK_SHARES;
+    work->num_shares = (int)num;
+    for (size_t i = 0; i < num; i++)
+        atomic_init(&work->share[i].left, items_left(num_items * i / num, num_items * (i + 1) / num));
+}
+
+/* From one share: its front, or its far end. */
+static bool take_from(_Atomic uint64_t *share, bool front, uint64_t count, size_t *begin, size_t *end)
+{
+    uint64_t left = atomic_load_explicit(share, memory_order_relaxed), rest;
+    do {
+        const uint64_t first = left & UINT32_MAX, last = left >> 32;
+        if (first == last)
+            return false;
+        count = count < last - first ? count : last - first;
+        *begin = front ? first : last - count;
+        *end = *begin + count;
+        rest = front ? items_left(first + count, last) : items_left(first, last - count);
+    } while (!atomic_compare_exchange_weak_explicit(share, &left, rest, memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+bool rv_work_take_range(rv_work *work, int worker, size_t count, size_t *begin, size_t *end)
+{
+    for (int i = 0; i < work->num_shares; i++)
+        if (take_from(&work->share[(worker + i) % work->num_shares].left, i == 0, count, begin, end))
+            return true;
+    return false;
+}
+
 void rv_pool_free(rv_pool *pool)
 {
     if (!pool)

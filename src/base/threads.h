@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <ranvier/base.h>
 
@@ -25,33 +26,28 @@ void rv_parallel(rv_context *context, rv_parallel_fn fn, void *arg);
 /* Stops and joins the threads. */
 void rv_pool_free(rv_pool *pool);
 
-/* Items 0 .. num_items - 1, each given to one worker, whoever comes first. */
+/* Items 0 .. num_items - 1, each given to one worker. Every worker has a share, always the same, so that what belongs to
+ * its items stays in its caches from one region to the next; who is done with it helps the others, from the far end. */
+#define RV_WORK_SHARES 64 /* more threads than that share shares */
 typedef struct rv_work {
-    atomic_size_t next;
-    size_t num_items;
+    int num_shares;
+    struct {
+        _Atomic uint64_t left; /* items not yet given to anybody: the first | their end << 32 */
+        char apart[56];        /* in cache lines of their own */
+    } share[RV_WORK_SHARES];
 } rv_work;
 
-static inline void rv_work_init(rv_work *work, size_t num_items)
-{
-    atomic_init(&work->next, 0);
-    work->num_items = num_items;
-}
+/* For a region of num_threads workers; num_items < 2^32. */
+void rv_work_init(rv_work *work, size_t num_items, int num_threads);
 
-/* Takes the next item; false when none is left. */
-static inline bool rv_work_take(rv_work *work, size_t *item)
-{
-    *item = atomic_fetch_add_explicit(&work->next, 1, memory_order_relaxed);
-    return *item < work->num_items;
-}
+/* Takes up to `count` items for a worker, *begin .. *end - 1; false when none is left. */
+bool rv_work_take_range(rv_work *work, int worker, size_t count, size_t *begin, size_t *end);
 
-/* Takes the next up to `count` items, *begin .. *end - 1; false when none is left. */
-static inline bool rv_work_take_range(rv_work *work, size_t count, size_t *begin, size_t *end)
+/* Takes the next item. */
+static inline bool rv_work_take(rv_work *work, int worker, size_t *item)
 {
-    *begin = atomic_fetch_add_explicit(&work->next, count, memory_order_relaxed);
-    if (*begin >= work->num_items)
-        return false;
-    *end = work->num_items - *begin < count ? work->num_items : *begin + count;
-    return true;
+    size_t end;
+    return rv_work_take_range(work, worker, 1, item, &end);
 }
 
 #endif

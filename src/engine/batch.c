@@ -14,10 +14,11 @@
 typedef struct sweep_job {
     rv_engine *engine;
     const rv_batch *batch;
-    rv_work work;
+    rv_work work;           /* examples */
     bool forward, backward; /* which phases */
-    bool by_leaf;           /* an item is a leaf, whose examples follow one another; else an example */
-    uint32_t t;             /* lockstep */
+    _Atomic uint32_t
+        leaves[RV_MAX_LEAVES]; /* or: of leaf l, leaves[l] / 2 have begun; odd = one of them is being swept */
+    uint32_t t;                /* lockstep */
 } sweep_job;
 
 /* Where the time goes: seconds since the last lap belong to a phase. Nobody pays for clocks that nobody asks for. */
@@ -90,14 +91,61 @@ static void sweep_example(const sweep_job *job, int worker, size_t position)
 static void sweep_worker(void *arg, int worker)
 {
     sweep_job *job = arg;
-    size_t item;
-    while (rv_work_take(&job->work, &item)) {
-        if (!job->by_leaf) {
-            sweep_example(job, worker, item);
-            continue;
+    size_t position;
+    while (rv_work_take(&job->work, worker, &position))
+        sweep_example(job, worker, position);
+}
+
+/* ---- leaves that are filled while sweeping: one example at a time each, in order ---- */
+
+static size_t num_begun(uint32_t leaf)
+{
+    return leaf / 2;
+}
+
+/* Examples of a leaf that nobody has begun; 0 while somebody sweeps one of them. */
+static size_t num_left(const sweep_job *job, size_t leaf, uint32_t state)
+{
+    const size_t num_leaves = job->engine->model->num_leaves, num = job->batch->num;
+    const size_t all = leaf < num ? (num - leaf + num_leaves - 1) / num_leaves : 0;
+    return state & 1 || !rv_engine_owns(job->engine, leaf) ? 0 : all - num_begun(state);
+}
+
+/* The next example of the leaf that has most of them left, so that all end at about the same time and nobody waits for a
+ * long one at the end. A worker goes to a leaf that is not among its own, whose sums may be in its caches, only where
+ * that is two examples behind. None: what is left follows examples that others sweep, and is theirs. */
+static bool take_of_leaf(sweep_job *job, int worker, size_t *leaf, size_t *position)
+{
+    const size_t num_leaves = job->engine->model->num_leaves, num_threads = (size_t)job->engine->num_threads;
+    for (;;) {
+        uint32_t state = 0;
+        size_t most = 0;
+        for (size_t l = 0; l < num_leaves; l++) {
+            const uint32_t now = atomic_load_explicit(&job->leaves[l], memory_order_relaxed);
+            const size_t left = num_left(job, l, now), own = l * num_threads / num_leaves == (size_t)worker;
+            if (left && 2 * left + 3 * own > most) {
+                most = 2 * left + 3 * own;
+                *leaf = l;
+                state = now;
+            }
         }
-        for (size_t position = item; position < job->batch->num; position += job->engine->model->num_leaves)
-            sweep_example(job, worker, position);
+        if (!most)
+            return false;
+        if (atomic_compare_exchange_weak_explicit(&job->leaves[*leaf], &state, state + 1, memory_order_acquire,
+                                                  memory_order_relaxed)) {
+            *position = *leaf + num_begun(state) * num_leaves;
+            return true;
+        }
+    }
+}
+
+static void sweep_leaves_worker(void *arg, int worker)
+{
+    sweep_job *job = arg;
+    size_t leaf, position;
+    while (take_of_leaf(job, worker, &leaf, &position)) {
+        sweep_example(job, worker, position);
+        atomic_fetch_add_explicit(&job->leaves[leaf], 1, memory_order_release);
     }
 }
 
@@ -155,13 +203,11 @@ static void warn_of_overflow(rv_engine *engine, size_t num)
     }
 }
 
-/* Leaves that are filled while sweeping take their examples in order. */
 static int sweep(rv_engine *engine, const rv_batch *batch, bool forward, bool backward)
 {
-    const bool by_leaf = backward && engine->model->slots;
-    sweep_job job = {.engine = engine, .batch = batch, .forward = forward, .backward = backward, .by_leaf = by_leaf};
-    rv_work_init(&job.work, by_leaf ? engine->model->num_leaves : batch->num);
-    rv_parallel(engine->model->context, sweep_worker, &job);
+    sweep_job job = {.engine = engine, .batch = batch, .forward = forward, .backward = backward};
+    rv_work_init(&job.work, batch->num, engine->num_threads);
+    rv_parallel(engine->model->context, backward && engine->model->slots ? sweep_leaves_worker : sweep_worker, &job);
     return first_error(engine, batch->num);
 }
 
@@ -172,7 +218,7 @@ static void begin_worker(void *arg, int worker)
     sweep_job *job = arg;
     size_t i;
     double since = start_clock(job->engine);
-    while (rv_work_take(&job->work, &i)) {
+    while (rv_work_take(&job->work, worker, &i)) {
         rv_example *example = &job->engine->examples[i];
         if (!rv_engine_owns(job->engine, i))
             continue;
@@ -188,7 +234,7 @@ static void step_worker(void *arg, int worker)
     sweep_job *job = arg;
     size_t i;
     double since = start_clock(job->engine);
-    while (rv_work_take(&job->work, &i))
+    while (rv_work_take(&job->work, worker, &i))
         if (rv_engine_owns(job->engine, i))
             rv_forward_step(job->engine, &job->engine->blocks[i], &job->engine->examples[i], job->t);
     lap(job->engine, worker, RV_PHASE_FORWARD, &since);
@@ -199,7 +245,7 @@ static void end_worker(void *arg, int worker)
     sweep_job *job = arg;
     size_t i;
     double since = start_clock(job->engine);
-    while (rv_work_take(&job->work, &i))
+    while (rv_work_take(&job->work, worker, &i))
         if (rv_engine_owns(job->engine, i))
             end_forward(job, worker, &job->engine->examples[i]);
     lap(job->engine, worker, RV_PHASE_FORWARD, &since);
@@ -207,7 +253,7 @@ static void end_worker(void *arg, int worker)
 
 static int everybody(sweep_job *job, rv_parallel_fn fn)
 {
-    rv_work_init(&job->work, job->batch->num);
+    rv_work_init(&job->work, job->batch->num, job->engine->num_threads);
     rv_parallel(job->engine->model->context, fn, job);
     return first_error(job->engine, job->batch->num);
 }

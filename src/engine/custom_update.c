@@ -200,7 +200,7 @@ static void update_worker(void *arg, int worker)
     const bound_update *b = job->update;
     float *scratch = b->scratch + (size_t)worker * (size_t)b->plan->num_references * b->n_pad;
     size_t item;
-    while (rv_work_take(&job->work, &item)) {
+    while (rv_work_take(&job->work, worker, &item)) {
         if (!b->plan->per_example)
             update_piece(job, item);
         else if (rv_engine_owns(job->engine, item))
@@ -270,7 +270,7 @@ static int run_update(rv_engine *engine, const bound_update *b, size_t num)
     const int error = get_shared(engine, b);
     if (error || (b->plan->per_example && num == 0))
         return error;
-    rv_work_init(&job.work, b->plan->per_example ? num : (b->n + PIECE - 1) / PIECE);
+    rv_work_init(&job.work, b->plan->per_example ? num : (b->n + PIECE - 1) / PIECE, engine->num_threads);
     rv_parallel(engine->model->context, update_worker, &job);
     return set_shared(engine, b, num);
 }

@@ -178,11 +178,8 @@ static int make_learning(rv_engine *engine)
         return RV_ERR_MEMORY;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const size_t num_keys = model->populations[i].n * model->num_leaves;
-        if (!model->populations[i].has_rows)
-            continue;
-        engine->sorted[i].begin = rv_arena_alloc(engine->arena, num_keys + 1, sizeof(uint32_t));
-        engine->sorted[i].next = rv_arena_alloc(engine->arena, num_keys, sizeof(uint32_t));
-        if (!engine->sorted[i].begin || !engine->sorted[i].next)
+        if (model->populations[i].has_rows &&
+            !(engine->sorted[i].begin = rv_arena_alloc(engine->arena, num_keys + 2, sizeof(uint32_t))))
             return RV_ERR_MEMORY;
     }
     return RV_OK;

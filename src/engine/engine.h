@@ -180,12 +180,10 @@ typedef struct rv_worker {
     double *seconds; /* see profile.h; NULL = nobody asks */
 } rv_worker;
 
-/* Rows schedule: the spikes of one source population over the batch, by neuron, then leaf, then example, then step
- * descending; each is the number of the row of LambdaI it meets. */
+/* Rows schedule: the spikes of one source population over the batch, by neuron, then leaf (sort.c). */
 typedef struct rv_sorted_spikes {
-    uint32_t *begin;   /* (n * num_leaves + 1) */
-    uint32_t *next;    /* (n * num_leaves) scratch */
-    uint32_t *entries; /* position * (T + 1 + max_delay) + step + 1 */
+    uint32_t *begin;   /* (n * num_leaves + 2) see rv_sort_by_neuron; NULL = no connection needs them */
+    uint32_t *entries;
     size_t capacity;
 } rv_sorted_spikes;
 
@@ -364,6 +362,18 @@ const float *rv_eprop_output(const rv_engine *engine, const rv_block *block, rv_
 bool rv_eprop_classifies(const rv_engine *engine, int output);
 void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, rv_example *example,
                     size_t leaf);
+
+/* The spikes of a population at positions first .. end - 1, of which other ranks' are left out, by neuron, then leaf, then
+ * position, then step descending. Entries of neuron j and leaf l are begin[k] .. begin[k + 1] - 1, k = j * num_leaves + l:
+ * position * rows_of_example + the step whose LambdaI is met. begin has (n * num_leaves + 2) numbers. */
+typedef struct rv_sort {
+    uint32_t population;
+    size_t first, end, num_leaves, rows_of_example;
+} rv_sort;
+void rv_sort_by_neuron(const rv_engine *engine, const rv_sort *s, uint32_t *begin, uint32_t *entries);
+
+/* Rows schedule: sorts a batch. */
+int rv_sort_batch(rv_engine *engine, size_t batch_num);
 
 /* Before the gradients of a batch; then each row of them, false = nothing in the batch is about it.
  * c: whose numbers these are, NULL = a population's. factor: of the targets where they are weights (see weigh in

@@ -18,22 +18,6 @@ int rv_gradient_make_room(const rv_engine *engine, rv_worker *worker, const rv_e
     return error;
 }
 
-/* Fills the worker's begin and entries. Spikes of the last step met nothing. */
-static void sort_by_neuron(const rv_engine *engine, const rv_worker *worker, const rv_tape *tape, size_t n)
-{
-    const uint32_t last = engine->model->num_steps - 1, meets = engine->model->rule->meets;
-    uint32_t *const begin = worker->begin, *const next = begin + 1, *const entries = worker->entries;
-    for (size_t j = 0; j < n + 2; j++)
-        begin[j] = 0;
-    for (uint32_t k = 0; k < tape->offset[last]; k++)
-        next[tape->ids[k] + 1]++;
-    for (size_t j = 0; j < n; j++)
-        next[j + 1] += next[j];
-    for (uint32_t t = last; t-- > 0;)
-        for (uint32_t k = tape->offset[t], end = tape->offset[t + 1]; k < end; k++)
-            entries[next[tape->ids[k]]++] = t + meets;
-}
-
 /* Columns of a row that are summed before the next ones: as many as keep their part of the history in cache. */
 static size_t block_size(const rv_compiled_network *model)
 {
@@ -78,7 +62,9 @@ void rv_gradient_sum_example(const rv_engine *engine, const rv_worker *worker, c
     for (uint32_t i = 0; i < model->num_populations; i++) {
         if (!model->populations[i].after_sweep)
             continue;
-        sort_by_neuron(engine, worker, &example->tapes[i], model->populations[i].n);
+        const rv_sort all = {
+            .population = i, .first = example->position, .end = example->position + 1, .num_leaves = 1};
+        rv_sort_by_neuron(engine, &all, worker->begin, worker->entries);
         for (uint32_t k = 0; k < model->num_connections; k++)
             if (model->connections[k].source == i && model->connections[k].weight.after_sweep)
                 sum_connection(engine, worker, &model->connections[k], leaf, history);

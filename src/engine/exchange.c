@@ -54,7 +54,7 @@ static void node_worker(void *arg, int worker)
     exchange *x = arg;
     const rv_plan_parameter *p = x->parameter;
     size_t begin, end;
-    while (rv_work_take_range(&x->work, ROWS_AT_ONCE, &begin, &end))
+    while (rv_work_take_range(&x->work, worker, ROWS_AT_ONCE, &begin, &end))
         for (size_t row = x->begin + begin; row < x->begin + end; row++) {
             const size_t n = rv_row_padded(&p->rows, row);
             for (size_t k = 0; k < x->num_nodes; k++) {
@@ -103,7 +103,7 @@ static int exchange_rows(exchange *x)
 {
     rv_context *context = x->engine->model->context;
     float *const joined = x->parameter->joined + x->first, *root = NULL;
-    rv_work_init(&x->work, x->end - x->begin);
+    rv_work_init(&x->work, x->end - x->begin, x->engine->num_threads);
     rv_parallel(context, node_worker, x);
     x->next = 0;
     const int error = walk(x, 0, x->engine->model->num_leaves, &root);

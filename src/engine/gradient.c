@@ -6,88 +6,7 @@
  * spikes sorted by presynaptic neuron. Both then take a row through the tree. */
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/error.h"
-#include "base/threads.h"
 #include "engine/engine.h"
-
-/* ---- rows: sorting spikes by presynaptic neuron ---- */
-
-typedef struct sorting {
-    rv_engine *engine;
-    size_t batch_num;
-    rv_work work; /* (source population, leaf) pairs */
-    bool place;   /* second pass: counts are known */
-} sorting;
-
-/* Spikes of one population in one leaf: counted, or put in their places. Spikes of the last step met nothing. */
-static void sort_leaf(const sorting *s, uint32_t population, size_t leaf)
-{
-    const rv_engine *engine = s->engine;
-    const size_t num_leaves = engine->model->num_leaves;
-    const uint32_t num_steps = engine->model->num_steps, meets = engine->model->rule->meets;
-    uint32_t *const next = engine->sorted[population].next, *const entries = engine->sorted[population].entries;
-    for (size_t position = leaf; rv_engine_owns(engine, leaf) && position < s->batch_num; position += num_leaves) {
-        const rv_tape *tape = &engine->examples[position].tapes[population];
-        if (!s->place) {
-            const uint32_t end = tape->offset[num_steps - 1];
-            for (uint32_t k = 0; k < end; k++)
-                next[tape->ids[k] * num_leaves + leaf]++;
-            continue;
-        }
-        const uint32_t first_row = (uint32_t)(position * rv_history_steps(engine->model));
-        for (uint32_t t = num_steps - 1; t-- > 0;)
-            for (uint32_t k = tape->offset[t], end = tape->offset[t + 1]; k < end; k++)
-                entries[next[tape->ids[k] * num_leaves + leaf]++] = first_row + t + meets;
-    }
-}
-
-static void sort_worker(void *arg, int worker)
-{
-    (void)worker;
-    sorting *s = arg;
-    size_t item;
-    while (rv_work_take(&s->work, &item)) {
-        const uint32_t population = (uint32_t)(item / s->engine->model->num_leaves);
-        if (s->engine->sorted[population].begin)
-            sort_leaf(s, population, item % s->engine->model->num_leaves);
-    }
-}
-
-static int counts_to_places(rv_engine *engine, uint32_t population)
-{
-    rv_sorted_spikes *sorted = &engine->sorted[population];
-    const size_t num_keys = engine->model->populations[population].n * engine->model->num_leaves;
-    uint32_t sum = 0;
-    for (size_t k = 0; k < num_keys; k++) {
-        const uint32_t count = sorted->next[k];
-        sorted->begin[k] = sorted->next[k] = sum;
-        sum += count;
-    }
-    sorted->begin[num_keys] = sum;
-    return rv_grow(engine->model->context, &sorted->entries, &sorted->capacity, sum, sizeof *sorted->entries,
-                   "spikes by neuron");
-}
-
-static int sort_spikes(rv_engine *engine, size_t batch_num)
-{
-    const rv_compiled_network *model = engine->model;
-    sorting s = {.engine = engine, .batch_num = batch_num};
-    for (uint32_t i = 0; i < model->num_populations; i++)
-        if (engine->sorted[i].begin)
-            memset(engine->sorted[i].next, 0, model->populations[i].n * model->num_leaves * sizeof(uint32_t));
-    rv_work_init(&s.work, model->num_populations * model->num_leaves);
-    rv_parallel(engine->model->context, sort_worker, &s);
-    for (uint32_t i = 0; i < model->num_populations; i++) {
-        const int error = engine->sorted[i].begin ? counts_to_places(engine, i) : RV_OK;
-        if (error)
-            return error;
-    }
-    s.place = true;
-    rv_work_init(&s.work, model->num_populations * model->num_leaves);
-    rv_parallel(engine->model->context, sort_worker, &s);
-    return RV_OK;
-}
 
 /* ---- slots: the sums of leaves have been filled ---- */
 
@@ -116,7 +35,7 @@ static float *slot_node(const rv_engine *engine, const rv_plan_parameter *p, siz
 
 /* ---- rows: the same, made here ---- */
 
-/* What entries of sorted spikes count rows of, for the targets of a connection. */
+/* What sorted entries count rows of, for the targets of a connection. */
 static const float *met_by(const rv_engine *engine, const rv_plan_connection *c)
 {
     const rv_compiled_network *model = engine->model;
@@ -187,7 +106,7 @@ int rv_gradient_begin(rv_engine *engine, size_t batch_num)
             if (rv_engine_owns(engine, e))
                 rv_gradient_add_bias(model, p, e, engine->examples[e].bias + p->bias_sum);
     }
-    const int error = model->rows ? sort_spikes(engine, batch_num) : RV_OK;
+    const int error = model->rows ? rv_sort_batch(engine, batch_num) : RV_OK;
     return error ? error : rv_gradient_exchange(engine);
 }
 

@@ -131,7 +131,7 @@ static void learn_worker(void *arg, int worker)
     rv_engine *engine = l->engine;
     const rv_compiled_network *model = engine->model;
     size_t begin, end;
-    while (rv_work_take_range(&l->work, ROWS_AT_ONCE, &begin, &end)) {
+    while (rv_work_take_range(&l->work, worker, ROWS_AT_ONCE, &begin, &end)) {
         size_t first = 0;
         for (uint32_t i = 0; i < model->num_connections; i++) {
             rv_plan_connection *c = &model->connections[i];
@@ -158,7 +158,7 @@ static int learn_all(learning *l)
     rv_engine *engine = l->engine;
     const rv_compiled_network *model = engine->model;
     const size_t num_rows = rv_gradient_num_rows(model);
-    rv_work_init(&l->work, num_rows);
+    rv_work_init(&l->work, num_rows, engine->num_threads);
     rv_parallel(model->context, learn_worker, l);
     for (uint32_t i = 0; i < model->num_populations; i++)
         learn_bias(l, &model->populations[i], engine->squares ? engine->squares + 2 * num_rows + i : NULL);

@@ -175,10 +175,9 @@ static void show(const rv_simulation *s, size_t example)
 
 static void step_worker(void *arg, int worker)
 {
-    (void)worker;
     rv_simulation *s = arg;
     size_t e;
-    while (rv_work_take(&s->work, &e)) {
+    while (rv_work_take(&s->work, worker, &e)) {
         show(s, e);
         rv_forward_step(s->engine, &s->engine->blocks[e], &s->engine->examples[e], s->t);
     }
@@ -189,7 +188,7 @@ int rv_simulation_step_time(rv_simulation *s)
     if (s->t == s->model->num_steps)
         return rv_fail(s->model->context, RV_ERR_STATE,
                        "simulation: all %u timesteps have been taken, expected rv_simulation_reset_time", s->t);
-    rv_work_init(&s->work, s->engine->capacity);
+    rv_work_init(&s->work, s->engine->capacity, s->engine->num_threads);
     rv_parallel(s->model->context, step_worker, s);
     for (size_t e = 0; e < s->engine->capacity; e++)
         if (s->engine->examples[e].error)
