@@ -18,33 +18,11 @@ import sys
 import tempfile
 import time
 
-EXPERIMENT = """\
-seed: 4
-data:
-  encoder: {type: time, min_time: 2, max_time: 27, add_bias: true, bias_time: 2}
-  train: {type: yin_yang, num_examples: 700, seed: 1}
-network:
-  layers:
-    - {name: input, shape: 5, neuron: spike_input}
-    - name: hidden
-      shape: 60
-      neuron: {type: leaky_integrate_fire, v_thresh: 1, tau_mem: 20}
-      connectivity: {type: dense, weight: {normal: {mean: 2, sd: 3}}}
-      synapse: {type: exponential, tau: 5}
-    - name: output
-      shape: 3
-      neuron: {type: leaky_integrate, tau_mem: 20, readout: avg_var}
-      connectivity: {type: dense, weight: {normal: {mean: 0.2, sd: 0.37}}}
-      synapse: {type: exponential, tau: 5}
-compiler:
-  type: eventprop
-  example_timesteps: 90
-  dt: 0.4
-  batch_size: 16
-  optimiser: {type: adam, alpha: 0.01}
-training:
-  num_epochs: 5
-  validation_split: 0.2
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+import yin_yang  # noqa: E402
+
+COMPILER = "example_timesteps: 90, dt: 0.4, optimiser: {type: adam, alpha: 0.01}"
+EXPERIMENT = yin_yang.experiment(700, 60, COMPILER, 5) + """\
 callbacks:
   - {type: Checkpoint, batch_interval: 3, keep: 4}
   - {type: FiringRate, population: hidden}

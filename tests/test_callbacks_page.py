@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 
+import yin_yang
+
 ROOT = os.environ.get("RV_SOURCE_ROOT", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RV_BUILD_ROOT", os.path.join(ROOT, "build"))
 RANVIER = os.environ.get("RANVIER", os.path.join(BUILD, "ranvier"))
@@ -105,26 +107,7 @@ int main(void)
 }
 """
 
-EXPERIMENT = """\
-data:
-  encoder: {type: time, min_time: 2, max_time: 27, add_bias: true, bias_time: 2}
-  train: {type: yin_yang, num_examples: 150, seed: 1}
-network:
-  layers:
-    - {name: input, shape: 5, neuron: spike_input}
-    - name: hidden
-      shape: 30
-      neuron: {type: leaky_integrate_fire, v_thresh: 1, tau_mem: 20}
-      connectivity: {type: dense, weight: {normal: {mean: 2, sd: 3}}}
-      synapse: {type: exponential, tau: 5}
-    - name: output
-      shape: 3
-      neuron: {type: leaky_integrate, tau_mem: 20, readout: avg_var}
-      connectivity: {type: dense, weight: {normal: {mean: 0.2, sd: 0.37}}}
-      synapse: {type: exponential, tau: 5}
-compiler: {type: eventprop, example_timesteps: 35, batch_size: 16, keep_gradients: true}
-training: {num_epochs: 2, validation_split: 0.2}
-"""
+EXPERIMENT = yin_yang.experiment(150, 30, "example_timesteps: 35, keep_gradients: true", 2)
 
 
 def blocks(language):

@@ -12,34 +12,16 @@ import time
 
 import numpy as np
 
+import yin_yang
+
 ROOT = os.environ.get("RV_SOURCE_ROOT", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RV_BUILD_ROOT", os.path.join(ROOT, "build"))
 RANVIER = os.environ.get("RANVIER", os.path.join(BUILD, "ranvier"))
 # Checkpoints are synced, which takes long on a slow disk.
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-EXPERIMENT = """\
-seed: 3
-data:
-  encoder: {type: time, min_time: 2, max_time: 27, add_bias: true, bias_time: 2}
-  train: {type: yin_yang, num_examples: 120, seed: 1}
-  test: {type: yin_yang, num_examples: 20, seed: 2}
-network:
-  layers:
-    - {name: input, shape: 5, neuron: spike_input}
-    - name: hidden
-      shape: 30
-      neuron: {type: leaky_integrate_fire, v_thresh: 1, tau_mem: 20}
-      connectivity: {type: dense, weight: {normal: {mean: 2, sd: 3}}}
-      synapse: {type: exponential, tau: 5}
-    - name: output
-      shape: 3
-      neuron: {type: leaky_integrate, tau_mem: 20, readout: avg_var}
-      connectivity: {type: dense, weight: {normal: {mean: 0.2, sd: 0.37}}}
-      synapse: {type: exponential, tau: 5}
-compiler: {type: eventprop, example_timesteps: 35, batch_size: 16, optimiser: {type: adam, alpha: 0.01}}
-training: {num_epochs: 3, validation_split: 0.2}
-"""
+EXPERIMENT = yin_yang.experiment(120, 30, "example_timesteps: 35, optimiser: {type: adam, alpha: 0.01}", 3, seed=3,
+                                 num_test=20)
 
 RECORDERS = """\
   - {type: VarRecorder, population: hidden, var: v, key: v, examples: "::3", neurons: "::2", timesteps: "1::5"%s}

@@ -13,37 +13,12 @@ import sys
 import tempfile
 import time
 
+import yin_yang
+
 RANVIER = os.environ.get("RANVIER", "build/ranvier")
 ROOT = os.environ.get("RV_SOURCE_ROOT", os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-EXPERIMENT = """\
-seed: 4
-data:
-  encoder: {type: time, min_time: 2, max_time: 27, add_bias: true, bias_time: 2}
-  train: {type: yin_yang, num_examples: 600, seed: 1}
-network:
-  layers:
-    - {name: input, shape: 5, neuron: spike_input}
-    - name: hidden
-      shape: 60
-      neuron: {type: leaky_integrate_fire, v_thresh: 1, tau_mem: 20}
-      connectivity: {type: dense, weight: {normal: {mean: 2, sd: 3}}}
-      synapse: {type: exponential, tau: 5}
-    - name: output
-      shape: 3
-      neuron: {type: leaky_integrate, tau_mem: 20, readout: avg_var}
-      connectivity: {type: dense, weight: {normal: {mean: 0.2, sd: 0.37}}}
-      synapse: {type: exponential, tau: 5}
-compiler:
-  type: eventprop
-  example_timesteps: 90
-  dt: 0.4
-  batch_size: 16
-training:
-  num_epochs: 3
-  validation_split: 0.2
-callbacks:
-"""
+EXPERIMENT = yin_yang.experiment(600, 60, "example_timesteps: 90, dt: 0.4", 3) + "callbacks:\n"
 CHECKPOINT = "  - {type: Checkpoint, batch_interval: 4}\n"
 
 cases = []
