@@ -321,6 +321,8 @@ RV_API int rv_connection_probe_add(rv_probe **out, rv_run *run, const rv_connect
 struct rv_entries {
     size_t num;
     const rv_entry *items; /* by epoch, then position in the data set */
+    size_t shape[3];       /* of the values of an entry, of a recorder or a probe: also where there are no entries */
+    int num_dims;          /* of it; 0 = entries are spikes */
 };
 
 /* The probe's entries of the batch at hand, by example: borrowed until the next one begins. Which there will be is known

@@ -101,6 +101,8 @@ int rv_recorder_set_up(rv_recorder *r, rv_run *run, const char *class, const cha
     r->run = run;
     snprintf(r->what, sizeof r->what, "%s of %s '%s'", class, object, name);
     rv_probe_ask(r->probe, &r->yield);
+    r->entries.num_dims = r->yield.num_dims;
+    memcpy(r->entries.shape, r->yield.shape, sizeof r->entries.shape);
     if (!r->keep.stream)
         return check_budget(r, run);
     const int rc = rv_run_claim_file(run, r->keep.stream, r->what);
@@ -227,7 +229,8 @@ static int keep_entries(rv_recorder *r, const rv_entries *batch)
     if (rc < 0)
         return rc;
     memcpy(r->items + num, batch->items, batch->num * sizeof *r->items);
-    r->entries = (rv_entries){num + batch->num, r->items};
+    r->entries.num = num + batch->num;
+    r->entries.items = r->items;
     r->sorted = false;
     return RV_OK;
 }

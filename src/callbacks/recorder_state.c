@@ -138,7 +138,7 @@ static int add_entries(rv_recorder *recorder, const flat *f)
     const int rc = failed    ? rv_fail(recorder->context, RV_ERR_CHECKPOINT,
                                        "resume: recorded data in the checkpoint "
                                           "are damaged")
-                   : num > 0 ? rv_recorder_add(recorder, &(rv_entries){num, items})
+                   : num > 0 ? rv_recorder_add(recorder, &(rv_entries){.num = num, .items = items})
                              : RV_OK;
     rv_free(items);
     return rc;

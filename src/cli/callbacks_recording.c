@@ -21,7 +21,7 @@ static const char *const streams[] = {[STREAM_OFF] = "off", [STREAM_NPY] = "npy"
 #define KEY_ROWS_RECORDER                                                                                             \
     {"key", KEY_TEXT, FIELD(key), .help = "name of what is recorded; default: position in the list"},                 \
     {"examples", KEY_NODE, FIELD(examples), .standard = "all",                                                        \
-     .help = "which ones: all, an index, a list, a slice \"0:100:2\""},                                               \
+     .help = "which ones: all, an index, a list, a slice \"0:100:2\"", .mlgenn = "example_filter"},                   \
     {"timesteps", KEY_NODE, FIELD(timesteps), .standard = "all",                                                      \
      .help = "which ones: \"::10\" every tenth, \"100:200\" a window, -1 the last"},                                  \
     {"budget", KEY_COUNT, FIELD(budget), .standard = "0",                                                             \
@@ -30,9 +30,9 @@ static const char *const streams[] = {[STREAM_OFF] = "off", [STREAM_NPY] = "npy"
      .help = "npy, h5: write to files while it runs, instead of keeping it in memory"}
 
 #define KEY_ROWS_OF_POPULATION                                                                                        \
-    {"population", KEY_TEXT, FIELD(population), .required = true, .help = "which one to record"},                     \
+    {"population", KEY_TEXT, FIELD(population), .required = true, .help = "which one to record", .mlgenn = "pop"},    \
     {"neurons", KEY_NODE, FIELD(neurons), .standard = "all",                                                          \
-     .help = "which ones; {axes: [...]} for one filter per axis"}
+     .help = "which ones; {axes: [...]} for one filter per axis", .mlgenn = "neuron_filter"}
 /* clang-format on */
 
 /* ---- what all recorders have ---- */
@@ -126,10 +126,12 @@ int make_var_recorder(callback_scope *scope, const callback_entry *entry)
 
 const key conn_var_recorder_keys[] = {
     {"connection", KEY_TEXT, FIELD(connection), .required = true,
-     .help = "by its name, by default Conn_SOURCE_TARGET"},
+     .help = "by its name, by default Conn_SOURCE_TARGET", .mlgenn = "conn"},
     {"genn_var", KEY_TEXT, FIELD(genn_var), .required = true, .help = "g, d, Gradient, DelayGradient, M, V, ..."},
-    {"src_neurons", KEY_NODE, FIELD(src_neurons), .standard = "all", .help = "which ones of its source"},
-    {"trg_neurons", KEY_NODE, FIELD(trg_neurons), .standard = "all", .help = "which ones of its target"},
+    {"src_neurons", KEY_NODE, FIELD(src_neurons), .standard = "all", .help = "which ones of its source",
+     .mlgenn = "src_neuron_filter"},
+    {"trg_neurons", KEY_NODE, FIELD(trg_neurons), .standard = "all", .help = "which ones of its target",
+     .mlgenn = "trg_neuron_filter"},
     KEY_ROWS_RECORDER,
 };
 

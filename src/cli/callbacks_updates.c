@@ -8,7 +8,7 @@ const key custom_update_keys[] = {
     {"name", KEY_TEXT, FIELD(name), .required = true,
      .help = "of the group: Reset, ZeroOutPost, GradientLearn, GradientBatchReduce, ZeroGradient, Softmax1, ..."},
     {"filter", KEY_NODE, FIELD(filter),
-     .help = "at which numbers: one, a list, or a slice \"start:stop:step\"; default: at all"},
+     .help = "at which numbers: one, a list, or a slice \"start:stop:step\"; default: at all", .mlgenn = "filter_fn"},
 };
 
 static int make(callback_scope *scope, const callback_entry *entry, rv_callback (*callback)(rv_custom_update_on_desc))

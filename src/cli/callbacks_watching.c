@@ -40,7 +40,8 @@ int make_early_stopping(callback_scope *scope, const callback_entry *entry)
 
 const key param_schedule_keys[] = {
     {"param_name", KEY_TEXT, FIELD(param_name), .required = true, .help = "parameter of the optimiser, as alpha"},
-    {"schedule", KEY_NODE, FIELD(schedule), .required = true, .help = "table of type and parameters"},
+    {"schedule", KEY_NODE, FIELD(schedule), .required = true, .help = "table of type and parameters",
+     .mlgenn = "func"},
     {"optimiser", KEY_TEXT, FIELD(optimiser),
      .help = "optimiser, delay_optimiser, bias_optimiser, or the connection whose own it is; default: all"},
     {"per_batch", KEY_FLAG, FIELD(per_batch), .standard = "false",

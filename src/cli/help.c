@@ -28,7 +28,8 @@ static void print_key(const key *k)
 {
     char text[512];
     const int width = printf("  %s", k->name), gap = width < KEY_COLUMN ? KEY_COLUMN - width : 1;
-    snprintf(text, sizeof text, "%s%s%s%s", k->help, k->required ? " [required]" : "", k->standard ? " [default " : "",
+    snprintf(text, sizeof text, "%s%s%s%s%s%s%s", k->help, k->mlgenn ? " (mlGeNN: " : "", k->mlgenn ? k->mlgenn : "",
+             k->mlgenn ? ")" : "", k->required ? " [required]" : "", k->standard ? " [default " : "",
              k->standard ? k->standard : "");
     print_words(text, width + printf("%*s", gap, ""));
     puts(k->standard ? "]" : "");

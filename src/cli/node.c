@@ -103,6 +103,12 @@ void node_wrap(node *scalar, const char *key)
     node_append(scalar, key, child);
 }
 
+void node_rename(node *child, const char *key)
+{
+    free(child->key);
+    child->key = copy_text(key);
+}
+
 node *node_find(const node *table, const char *key)
 {
     if (!table || table->kind != NODE_TABLE)

@@ -41,6 +41,8 @@ void node_replace(node *old, node *child);
 void node_put(node *table, const char *key, node *child);
 /* Frees one child. */
 void node_remove(node *child);
+/* Gives a child of a table another key. */
+void node_rename(node *child, const char *key);
 /* Makes a scalar `x` the table {key: x}, as where `neuron: spike_input` is short for {type: spike_input}. */
 void node_wrap(node *scalar, const char *key);
 

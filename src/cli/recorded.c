@@ -70,12 +70,13 @@ static int write_spikes(const sink *to, const rv_entries *entries)
 /* All entries of a recorder of values have one shape. */
 static int write_values(const sink *to, const rv_entries *entries)
 {
-    const rv_entry *first = &entries->items[0];
-    size_t shape[4] = {entries->num, first->shape[0], first->shape[1], first->shape[2]};
-    float *values = make(entries->num * first->num, sizeof *values);
-    for (size_t i = 0; i < entries->num && first->num > 0; i++)
-        memcpy(values + i * first->num, entries->items[i].values, first->num * sizeof *values);
-    const int rc = write_array(to, "values", RV_FLOAT32, shape, first->num_dims + 1, values);
+    size_t shape[4] = {entries->num, entries->shape[0], entries->shape[1], entries->shape[2]}, each = 1;
+    for (int d = 0; d < entries->num_dims; d++)
+        each *= entries->shape[d];
+    float *values = make(entries->num * each, sizeof *values);
+    for (size_t i = 0; i < entries->num && each > 0; i++)
+        memcpy(values + i * each, entries->items[i].values, each * sizeof *values);
+    const int rc = write_array(to, "values", RV_FLOAT32, shape, entries->num_dims + 1, values);
     free(values);
     return rc;
 }
@@ -85,7 +86,7 @@ static int write_entries(const sink *to, const rv_entries *entries)
     const int rc = write_positions(to, entries);
     if (rc < 0)
         return rc;
-    return entries->num > 0 && entries->items[0].num_dims > 0 ? write_values(to, entries) : write_spikes(to, entries);
+    return entries->num_dims > 0 ? write_values(to, entries) : write_spikes(to, entries);
 }
 
 int recorded_save(rv_context *context, const char *folder, const rv_result *result, const callback_list *list,

@@ -171,6 +171,20 @@ static size_t gather_names(const key_part *parts, size_t num_parts, const char *
     return num;
 }
 
+/* From here on a key has one name. */
+static int rename_keys(node *table, const key_part *parts, size_t num_parts)
+{
+    for (size_t p = 0; p < num_parts; p++)
+        for (const key *k = parts[p].keys; k < parts[p].keys + parts[p].num; k++) {
+            node *value = k->mlgenn ? node_find(table, k->mlgenn) : NULL;
+            if (value && node_find(table, k->name))
+                return fault_at(value, "'%s' is given twice, as '%s' and as '%s'", k->name, k->name, k->mlgenn);
+            if (value)
+                node_rename(value, k->name);
+        }
+    return STATUS_OK;
+}
+
 static int refuse_unknown(const node *table, const key_part *parts, size_t num_parts)
 {
     const char *names[64];
@@ -208,6 +222,8 @@ static int read_key(node *table, const key *k, void *out)
 int schema_read(node *table, const key_part *parts, size_t num_parts)
 {
     int status = schema_expect(table, NODE_TABLE);
+    if (!status)
+        status = rename_keys(table, parts, num_parts);
     if (!status)
         status = refuse_unknown(table, parts, num_parts);
     for (size_t p = 0; p < num_parts; p++)

@@ -30,6 +30,7 @@ typedef struct key {
     bool positive;              /* NUMBER: > 0, where the library would take 0 for "the default" */
     const char *const *choices; /* CHOICE: NULL-terminated */
     const char *help;           /* one line */
+    const char *mlgenn;         /* mlGeNN's name of it, which is accepted, too; NULL = the same */
 } key;
 
 /* Part of a table's keys, and the struct they fill: a typed entry has keys of its own beside the common ones. */

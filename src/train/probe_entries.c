@@ -179,7 +179,8 @@ static void begin(rv_run *run, rv_probe *probe)
         probe->slot[probe->entries[i].num] = (uint32_t)i;
         probe->entries[i].num = has_values(probe) ? probe->size : 0;
     }
-    probe->batch = (rv_entries){num, probe->entries};
+    probe->batch.num = num;
+    probe->batch.items = probe->entries;
 }
 
 void rv_probes_begin(rv_run *run)

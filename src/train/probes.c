@@ -142,6 +142,8 @@ int rv_probe_add(rv_probe **out, rv_run *run, rv_probe *probe, const rv_filter *
         probe->max_spikes = bound_spikes(run, probe, run->model->populations[probe->tap.population].population);
     const uint32_t *ids = probe->neurons;
     const size_t n = probe->num_neurons;
+    probe->batch.num_dims = probe->num_dims;
+    memcpy(probe->batch.shape, probe->shape, sizeof probe->batch.shape);
     probe->tap.rows = probe->rows;
     probe->tap.neurons = ids;
     probe->tap.num_neurons = n;
