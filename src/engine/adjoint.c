@@ -201,7 +201,8 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
 {
     const rv_compiled_network *model = engine->model;
     const later after = start(engine, worker, example);
-    const uint32_t most = example->num_taps ? 1 : model->block_steps;
+    const bool watched = rv_taps_watch_sweep_back(example);
+    const uint32_t most = watched ? 1 : model->block_steps;
     rv_drive_begin(engine, worker, example, batch_num);
     double since = rv_profile_start(worker->seconds);
     for (uint32_t end = model->num_steps; end > 0;) {
@@ -213,7 +214,7 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
             else
                 sweep_population(engine, worker, example, &after, model->order[part->begin], leaf, begin, end, &since);
         }
-        if (example->num_taps)
+        if (watched)
             rv_taps_back(engine, worker, example, after.lambda_i, after.difference, begin);
         end = begin;
     }

@@ -332,9 +332,13 @@ void rv_gradient_meet(const rv_engine *engine, const rv_worker *worker, const rv
                       const rv_plan_connection *c, const rv_plan_parameter *p, size_t leaf, uint32_t t,
                       const rv_ring *rows, const float *factor);
 
-/* Taps: after step t of the sweep forward; and after step t of the sweep back, of which the rings hold the history of
- * LambdaI and of LambdaV - LambdaI. */
-void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t t);
+/* Taps: whether any looks at a population in the sweep forward, or at anything in the sweep back; what those of a
+ * population copy after its step t of the sweep forward; and all after step t of the sweep back, of which the rings hold
+ * the history of LambdaI and of LambdaV - LambdaI. */
+bool rv_taps_watch(const rv_example *example, uint32_t population);
+bool rv_taps_watch_sweep_back(const rv_example *example);
+void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t population,
+                     uint32_t t);
 void rv_taps_back(const rv_engine *engine, const rv_worker *worker, const rv_example *example, rv_ring history,
                   rv_ring difference, uint32_t t);
 

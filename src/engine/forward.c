@@ -165,8 +165,8 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
         return example->error;
     if (eprop)
         rv_eprop_after_step(engine, block, example, t);
-    if (example->num_taps)
-        rv_taps_forward(engine, block, example, t);
+    for (uint32_t i = 0; i < model->num_populations && example->num_taps; i++)
+        rv_taps_forward(engine, block, example, i, t);
     return RV_OK;
 }
 

@@ -1,16 +1,14 @@
-/* The sweep forward of an example whose steps nobody looks at: parts of the network one after the other, sources first,
- * each through a block of timesteps. A part that is recurrent takes step by step; another one's arrivals are known
+/* The sweep forward of an example: parts of the network one after the other, sources first, each through a block of
+ * timesteps. A part that is recurrent, or that somebody looks at, takes step by step; another one's arrivals are known
  * ahead, and its neurons take all steps of the block with their state in registers. The bits are those of rv_forward_step. */
 #include "engine/forward.h"
 #include "engine/profile.h"
 
-/* Whether the population takes the steps of a block at once: the part is not recurrent, and this is all of it. Readouts
- * of e-prop see more than V. */
-static bool runs(const rv_engine *engine, const rv_plan_part *part)
+/* Whether a population takes the steps of a block at once, when it is a part of its own. Readouts of e-prop see more than
+ * V. */
+static bool runs(const rv_compiled_network *model, const rv_plan_population *p)
 {
-    const rv_compiled_network *model = engine->model;
-    const rv_plan_population *p = &model->populations[model->order[part->begin]];
-    return !part->recurrent && p->run && p->begin == 0 && p->end == model->num_steps && !p->is_signed &&
+    return p->run && p->begin == 0 && p->end == model->num_steps && !p->is_signed &&
            !(p->readout && model->compiler == RV_COMPILER_EPROP);
 }
 
@@ -72,19 +70,32 @@ static int run_population(const rv_engine *engine, rv_block *block, rv_example *
     return error;
 }
 
-static int sweep_part(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
-                      uint32_t begin, uint32_t end, double *since)
+static int step_through(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
+                        uint32_t begin, uint32_t end, double *since)
 {
     const uint32_t *order = engine->model->order;
     int error = RV_OK;
-    if (!engine->model->populations[order[part->begin]].forward)
-        return RV_OK; /* an input whose spikes are the data */
-    if (runs(engine, part))
-        return run_population(engine, block, example, order[part->begin], begin, end - begin, since);
-    for (uint32_t t = begin; !error && t < end; t++)
+    for (uint32_t t = begin; !error && t < end; t++) {
         for (uint32_t i = part->begin; !error && i < part->end; i++)
             error = rv_forward_population(engine, block, example, order[i], t, since);
+        for (uint32_t i = part->begin; !error && example->num_taps && i < part->end; i++)
+            rv_taps_forward(engine, block, example, order[i], t);
+    }
     return error;
+}
+
+static int sweep_part(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
+                      uint32_t begin, uint32_t end, double *since)
+{
+    const uint32_t first = engine->model->order[part->begin];
+    const rv_plan_population *p = &engine->model->populations[first];
+    if (!part->recurrent && !rv_taps_watch(example, first)) {
+        if (!p->forward)
+            return RV_OK; /* an input whose spikes are the data */
+        if (runs(engine->model, p))
+            return run_population(engine, block, example, first, begin, end - begin, since);
+    }
+    return step_through(engine, block, example, part, begin, end, since);
 }
 
 int rv_forward_sweep(const rv_engine *engine, rv_block *block, rv_example *example)
@@ -92,7 +103,7 @@ int rv_forward_sweep(const rv_engine *engine, rv_block *block, rv_example *examp
     const rv_compiled_network *model = engine->model;
     const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
     const uint32_t num_steps = model->num_steps, most = model->block_steps;
-    if (eprop || example->num_taps) {
+    if (eprop) {
         for (uint32_t t = 0; !example->error && t < num_steps; t++)
             rv_forward_step(engine, block, example, t);
         return example->error;

@@ -75,11 +75,28 @@ static void pick_synapses(float *out, const float *values, const rv_tap *tap)
         out[s->more[k].pair] += values[s->more[k].place];
 }
 
-void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t t)
+bool rv_taps_watch(const rv_example *example, uint32_t population)
+{
+    for (size_t i = 0; i < example->num_taps; i++)
+        if (example->taps[i].tap->population == population && !rv_tap_is_of_sweep_back(example->taps[i].tap->kind))
+            return true;
+    return false;
+}
+
+bool rv_taps_watch_sweep_back(const rv_example *example)
+{
+    for (size_t i = 0; i < example->num_taps; i++)
+        if (rv_tap_is_of_sweep_back(example->taps[i].tap->kind))
+            return true;
+    return false;
+}
+
+void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_example *example, uint32_t population,
+                     uint32_t t)
 {
     for (size_t i = 0; i < example->num_taps; i++) {
         const rv_tap *tap = example->taps[i].tap;
-        float *out = row_of(&example->taps[i], t);
+        float *out = tap->population == population ? row_of(&example->taps[i], t) : NULL;
         if (!out)
             continue;
         switch (tap->kind) {
