@@ -25,7 +25,7 @@ run_tests = $(PYTHON) scripts/run_tests.py $(if $(TESTS),--match '$(TESTS)') $(i
 	$(if $(filter 1,$(V)),--verbose)
 c_files = $(shell find include src tests bench examples -name '*.[ch]' 2>/dev/null | sort)
 
-.PHONY: all setup run test kill-test golden bench install install-local debug asan tsan valgrind aarch64 clean format \
+.PHONY: all setup run test kill-test golden bench profile install install-local debug asan tsan valgrind aarch64 clean format \
 	format-check tidy doc help
 
 all: setup                  ## build everything into build/, the program is build/ranvier
@@ -53,6 +53,9 @@ golden: setup               ## check recorded figures: make golden CASES=DIR
 bench: all                  ## measure, into build/bench.json; ONLY=NAME picks one
 	@test -x $(B)/bench/ranvier-bench || { echo "bench: $(B)/bench/ranvier-bench is not built" >&2; exit 2; }
 	@$(B)/bench/ranvier-bench --json $(B)/bench.json $(if $(ONLY),--only $(ONLY))
+
+profile: all                ## where the time goes, by function, with perf or callgrind; ONLY=NAME, else shd256
+	@scripts/profile.sh $(B) $(or $(ONLY),shd256)
 
 install-local: install      ## install into build/dist
 

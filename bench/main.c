@@ -5,9 +5,13 @@
  * dot product back for hidden spikes. `delays` adds the same network with one delay for all synapses, and with none;
  * `eprop` holds e-prop against EventProp, `ranks` two ranks against one. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
+#include "base/clock.h"
 #include "callbacks.h"
+#include "model.h"
 #include "ranks.h"
 #include "report.h"
 
@@ -27,8 +31,8 @@ static const struct {
 
 static int usage(FILE *to)
 {
-    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\n       ranvier-bench --once train|infer "
-                "RECORDER\nworkloads:");
+    fprintf(to, "usage: ranvier-bench [--only NAME] [--json FILE]\n       ranvier-bench --once train|infer RECORDER\n"
+                "       ranvier-bench --repeat NAME train|infer SECONDS\nworkloads:");
     for (size_t i = 0; i < NUM_WORKLOADS; i++)
         fprintf(to, " %s", workloads[i].name);
     fprintf(to, " ranks callbacks\n");
@@ -65,6 +69,33 @@ static int measure(size_t i, json_t *results, rv_context *context)
     return code;
 }
 
+/* --repeat shd256 train 2: once, and again until so many seconds are over, for a profiler; what counts is what the thread
+ * does under the name "measured". */
+static int repeat(const char *name, bool learns, double seconds, rv_context *context)
+{
+    bench_workload workload = {0};
+    bench_model model = {0};
+    int code = rv_error_set(context, RV_ERR_NAME, "there is no such workload");
+    for (size_t i = 0; i < NUM_WORKLOADS; i++)
+        if (strcmp(name, workloads[i].name) == 0)
+            code = workloads[i].make(&workload, context);
+    if (code >= 0)
+        code = bench_model_create(&model, &workload, 1, learns ? BENCH_EVENTPROP : BENCH_INFERENCE, NULL, context);
+    prctl(PR_SET_NAME, "measured");
+    const double end = rv_clock_seconds() + seconds;
+    do {
+        double taken;
+        if (code >= 0)
+            code = bench_model_time(&taken, &model, &workload, learns, NULL);
+    } while (code >= 0 && rv_clock_seconds() < end);
+    if (code < 0)
+        fprintf(stderr, "ranvier-bench: %s: %s: %s\n", name, rv_strerror(code),
+                rv_last_error(model.context ? model.context : context));
+    bench_model_free(&model);
+    bench_workload_free(&workload);
+    return code < 0;
+}
+
 static bool is_wanted(const char *name, const char *only)
 {
     return !only || strcmp(only, name) == 0;
@@ -94,6 +125,7 @@ static int measure_all(json_t *results, const char *only, rv_context *context)
 int main(int argc, char **argv)
 {
     const char *only = NULL, *path = NULL, *phase = NULL, *recorder = NULL;
+    double seconds = -1;
     bool is_rank = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0)
@@ -104,7 +136,11 @@ int main(int argc, char **argv)
             only = argv[++i];
         else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
             path = argv[++i];
-        else if (strcmp(argv[i], "--once") == 0 && i + 2 < argc) {
+        else if (strcmp(argv[i], "--repeat") == 0 && i + 3 < argc) {
+            only = argv[++i];
+            phase = argv[++i];
+            seconds = atof(argv[++i]);
+        } else if (strcmp(argv[i], "--once") == 0 && i + 2 < argc) {
             phase = argv[++i];
             recorder = argv[++i];
         } else
@@ -117,6 +153,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "ranvier-bench: %s\n", context ? rv_last_error(context) : "out of memory");
     else if (is_rank)
         failed = bench_ranks_member(context);
+    else if (seconds >= 0)
+        failed = repeat(only, strcmp(phase, "train") == 0, seconds, context);
     else if (phase)
         failed = once(phase, recorder, context);
     else
