@@ -611,6 +611,10 @@ def validation_is_reported_and_in_the_history(folder):
     check("validation accuracy: 0." in result.stdout, result.stdout)
     check(read(out, "history.csv").startswith(b"epoch,loss,accuracy,val_loss,val_accuracy\n0,"),
           read(out, "history.csv"))
+    monitored = run("train", write(folder, EXPERIMENT), "-q", "-o", out + "-monitored", "--set",
+                    "callbacks=[{type: FiringRate, population: hidden}]", "--set", "training.validation_split=0.2")
+    check(monitored.stdout.count("loss: ") == 3 and "\ntrain hidden.rate: " in monitored.stdout and
+          "\ntrain loss: " in monitored.stdout, monitored.stdout)
     bad = run("info", write(folder, EXPERIMENT), "--set", "training.validation_split=1.5")
     check_status(bad, 1)
     check("--set training.validation_split=1.5: " in bad.stderr and "validation_split" in bad.stderr, bad.stderr)

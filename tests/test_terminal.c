@@ -190,11 +190,13 @@ static void a_stopped_epoch_shows_what_there_is(void **state)
     (void)state;
     static screen s;
     rv_result *result = NULL;
-    const rv_callback callbacks[] = {rv_batch_progress_bar(), {.name = "Stop", .on_batch_end = stop_late}};
+    const rv_callback callbacks[] = {rv_batch_progress_bar(),
+                                     {.name = "Stop", .on_batch_end = stop_late},
+                                     rv_firing_rate((rv_firing_rate_desc){.population = t.hidden})};
     const rv_train_desc desc = {.data = tiny_data(&t),
                                 .num_epochs = 2,
                                 .callbacks = callbacks,
-                                .num_callbacks = 2,
+                                .num_callbacks = 3,
                                 .validation = tiny_data(&t)};
     open_terminal(120);
     const int rc = rv_train(&result, t.model, &desc);
@@ -205,6 +207,7 @@ static void a_stopped_epoch_shows_what_there_is(void **state)
     assert_int_equal(s.num_rows, 2);
     assert_true(begins(s.row[0], "Epoch 0:  67%|####"));
     assert_non_null(strstr(s.row[0], "accuracy="));
+    assert_non_null(strstr(s.row[0], ", hidden.rate="));
     assert_null(strstr(s.row[0], "nan"));
 }
 

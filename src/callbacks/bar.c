@@ -88,11 +88,16 @@ static void append_number(text *out, double x)
 }
 
 /* loss=0.1234, accuracy=0.9567 */
-static void append_metrics(text *out, const rv_metrics *metrics, const char *separator)
+/* Without those of a validation that an epoch did not come to, because it was stopped. */
+static void append_metrics(text *out, const rv_bar *bar, const char *separator)
 {
-    for (size_t i = 0; metrics && i < metrics->num; i++) {
-        append(out, "%s%s=", separator, metrics->items[i].label);
-        append_number(out, metrics->items[i].value);
+    const bool stopped = bar->finished && bar->done < bar->total;
+    for (size_t i = 0; bar->metrics && i < bar->metrics->num; i++) {
+        const rv_metric_value *m = &bar->metrics->items[i];
+        if (stopped && isnan(m->value) && strncmp(m->name, "val_", 4) == 0)
+            continue;
+        append(out, "%s%s=", separator, m->label);
+        append_number(out, m->value);
         separator = ", ";
     }
 }
@@ -126,7 +131,7 @@ static void append_progress(text *out, const rv_bar *bar, size_t total)
     }
     append(out, ", ");
     append_rate(out, bar->rate);
-    append_metrics(out, bar->metrics, ", ");
+    append_metrics(out, bar, ", ");
     append(out, "]");
 }
 
@@ -141,7 +146,7 @@ static void append_result(text *out, const rv_bar *bar, int parts)
         append_rate(out, bar->rate);
         append(out, ", ");
     }
-    append_metrics(out, bar->metrics, "");
+    append_metrics(out, bar, "");
 }
 
 /* Names come from outside and must not move the cursor. */

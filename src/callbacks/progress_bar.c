@@ -4,7 +4,6 @@
  * then training draws it once more with what validation found. */
 #include <ranvier/callbacks.h>
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,26 +106,14 @@ static void begin(progress_bar *state)
         draw(state);
 }
 
-/* Metrics without those of a validation that an epoch did not come to, because it was stopped. */
-static rv_metrics without_missing(const rv_bar *bar, const rv_metrics *metrics)
-{
-    rv_metrics kept = *metrics;
-    if (bar->done < bar->total)
-        while (kept.num > 0 && isnan(kept.items[kept.num - 1].value) &&
-               !strncmp(kept.items[kept.num - 1].name, "val_", 4))
-            kept.num--;
-    return kept;
-}
-
 /* The line as it stays: with all metrics, and the mean rate. Time stands still since the last batch. */
 static void finish(progress_bar *state, const rv_metrics *metrics)
 {
     char line[RV_BAR_SIZE];
     rv_bar *bar = &state->bar;
-    const rv_metrics kept = without_missing(bar, metrics);
     if (!state->open)
         return;
-    bar->metrics = &kept;
+    bar->metrics = metrics;
     bar->rate = bar->elapsed > 0 ? (double)bar->done / bar->elapsed : 0;
     bar->finished = true;
     if (state->terminal) {

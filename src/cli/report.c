@@ -7,14 +7,12 @@
 
 void report_metrics(const char *set, const rv_metrics *metrics)
 {
-    bool one_output = true;
-    for (size_t i = 1; i < metrics->num; i++)
-        one_output = one_output && strcmp(metrics->items[i].output, metrics->items[0].output) == 0;
     for (size_t i = 0; i < metrics->num; i++) {
         const rv_metric_value *m = &metrics->items[i];
         const bool validation = strncmp(m->name, "val_", 4) == 0;
-        printf("%s %s%s%s: %.4f\n", validation ? "validation" : set, one_output ? "" : m->output,
-               one_output ? "" : ".", validation ? m->name + 4 : m->name, m->value);
+        const int before = (int)(strlen(m->label) - strlen(m->name)); /* "hidden." of "hidden.val_rate" */
+        printf("%s %.*s%s: %.4f\n", validation ? "validation" : set, before, m->label,
+               validation ? m->name + 4 : m->name, m->value);
     }
 }
 
