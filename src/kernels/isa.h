@@ -194,29 +194,37 @@ RV_INLINE rv_quarter rv_sum_four(const rv_lanes sum[4])
     return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 
-/* The lanes of those who do, one after the other, to out, which has room for RV_WIDTH whoever they are. */
-RV_INLINE void rv_pick(float *out, rv_vec x, rv_who who)
+/* The number of the lowest bit, 64 if there is none. */
+RV_INLINE uint32_t rv_lowest_bit(uint64_t bits)
 {
-#if defined(__AVX512F__)
-    _mm512_storeu_ps(out, _mm512_maskz_compress_ps(who, (__m512)x));
+#if defined(__BMI__)
+    return (uint32_t)_tzcnt_u64(bits);
 #else
-    for (uint32_t bits = rv_who_bits(who); bits; bits &= bits - 1)
-        *out++ = x[__builtin_ctz(bits)];
+    return bits ? (uint32_t)__builtin_ctzll(bits) : 64;
 #endif
 }
 
-/* Their numbers likewise, where lane 0 is number j; returns how many they are. */
-RV_INLINE size_t rv_pick_ids(uint32_t *out, size_t j, rv_who who)
+#define RV_FEW_BITS 4 /* of a word, which are taken whether they are there or not: how many there are is hard to predict */
+
+/* The numbers of the bits set in a word whose first is number `first`, ascending, into ids; and from[their place in the
+ * word] (64) into picked, both NULL if not wanted. Returns how many. There is room for RV_FEW_BITS, however few. */
+RV_INLINE size_t rv_take_bits(uint32_t *ids, float *picked, const float *from, uint64_t bits, size_t first)
 {
-#if defined(__AVX512F__)
-    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const __m512i id = _mm512_add_epi32(lane, _mm512_set1_epi32((int32_t)j));
-    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(who, id));
-#else
-    for (uint32_t bits = rv_who_bits(who); bits; bits &= bits - 1)
-        *out++ = (uint32_t)(j + (size_t)__builtin_ctz(bits));
-#endif
-    return (size_t)__builtin_popcount(rv_who_bits(who));
+    const size_t num = (size_t)__builtin_popcountll(bits);
+#pragma GCC unroll 4
+    for (int k = 0; k < RV_FEW_BITS; k++, bits &= bits - 1) {
+        const uint32_t at = rv_lowest_bit(bits);
+        ids[k] = (uint32_t)first + at;
+        if (picked)
+            picked[k] = from[at % 64];
+    }
+    for (size_t k = RV_FEW_BITS; k < num; k++, bits &= bits - 1) {
+        const uint32_t at = rv_lowest_bit(bits);
+        ids[k] = (uint32_t)first + at;
+        if (picked)
+            picked[k] = from[at % 64];
+    }
+    return num;
 }
 
 /* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. ids has room
@@ -224,17 +232,8 @@ RV_INLINE size_t rv_pick_ids(uint32_t *out, size_t j, rv_who who)
 RV_INLINE size_t rv_bits_to_ids(const uint64_t *words, size_t begin, size_t end, uint32_t *ids)
 {
     size_t num = 0;
-#if defined(__AVX512F__) /* how many there are in a word is hard to predict: no branch depends on it */
-    for (size_t word = begin; word < end; word += 64) {
-        uint64_t bits = words[word / 64];
-        for (size_t j = word; bits; bits >>= 16, j += 16)
-            num += rv_pick_ids(ids + num, j, (__mmask16)bits);
-    }
-#else
-    for (size_t w = begin / 64; w < (end + 63) / 64; w++)
-        for (uint64_t bits = words[w]; bits; bits &= bits - 1)
-            ids[num++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
-#endif
+    for (size_t word = begin / 64; word < (end + 63) / 64; word++)
+        num += rv_take_bits(ids + num, NULL, NULL, words[word], word * 64);
     return num;
 }
 

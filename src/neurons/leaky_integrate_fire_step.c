@@ -77,25 +77,38 @@ RV_INLINE void reset(membrane *m, const constants *c, rv_who fired, int mode)
         m->refrac_time = rv_choose(fired, c->tau_refrac, m->refrac_time);
 }
 
+/* One step of a register; who fires. crossing: I - V of all, where it is wanted. */
+RV_INLINE rv_who step_register(const rv_neuron_step *s, size_t j, const constants *c, float *crossing, int mode,
+                               bool one_group, bool psi)
+{
+    membrane m = load(s, j, mode);
+    const rv_vec isyn = one_group ? *rv_cat(s->in_syn[0] + j) * c->scale : rv_isyn(s, j, false), zero = {0};
+    const rv_who fired = integrate(&m, c, isyn, mode);
+    if (psi)
+        rv_eprop_psi(s, j, m.v - c->v_thresh, m.refrac_time <= zero, s->coeff[LIF_PSI_PEAK], s->coeff[LIF_PSI_SLOPE]);
+    if (s->crossing)
+        *rv_at(crossing) = rv_currents(s, j, one_group) - m.v;
+    reset(&m, c, fired, mode);
+    store(s, j, mode, &m);
+    return fired;
+}
+
 /* One step of all neurons. like: they have the same constants, which then stay in registers. No branch depends on who
- * fires. psi: for e-prop, which wants to know how close to the threshold V came. */
+ * fires, unless many do. psi: for e-prop, which wants to know how close to the threshold V came. */
 RV_INLINE size_t step_all(const rv_neuron_step *s, int mode, bool one_group, bool psi, bool like)
 {
     const constants all = constants_of(s, 0, one_group);
+    float crossing[64] __attribute__((aligned(64)));
     size_t num = 0;
-    for (size_t j = s->begin; j < s->end; j += RV_WIDTH) {
-        const constants c = like ? all : constants_of(s, j, one_group);
-        membrane m = load(s, j, mode);
-        const rv_vec isyn = one_group ? *rv_cat(s->in_syn[0] + j) * c.scale : rv_isyn(s, j, false), zero = {0};
-        const rv_who fired = integrate(&m, &c, isyn, mode);
-        if (psi)
-            rv_eprop_psi(s, j, m.v - c.v_thresh, m.refrac_time <= zero, s->coeff[LIF_PSI_PEAK],
-                         s->coeff[LIF_PSI_SLOPE]);
-        if (s->crossing)
-            rv_pick(s->crossing + num, rv_currents(s, j, one_group) - m.v, fired);
-        num += rv_pick_ids(s->ids + num, j, fired);
-        reset(&m, &c, fired, mode);
-        store(s, j, mode, &m);
+    for (size_t word = s->begin; word < s->end; word += 64) {
+        const size_t end = word + 64 < s->end ? word + 64 : s->end;
+        uint64_t bits = 0;
+        for (size_t j = word; j < end; j += RV_WIDTH) {
+            const constants c = like ? all : constants_of(s, j, one_group);
+            bits |= (uint64_t)rv_who_bits(step_register(s, j, &c, crossing + (j - word), mode, one_group, psi))
+                    << (j - word);
+        }
+        num += rv_take_bits(s->ids + num, s->crossing ? s->crossing + num : NULL, crossing, bits, word);
     }
     return num;
 }
