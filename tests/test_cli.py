@@ -11,7 +11,7 @@ from cli import case, check, check_status, DIGITS, EXPERIMENT, fails_at, main, R
 
 @case
 def help_is_found_in_every_way_and_goes_to_standard_output(_):
-    for command in "train", "evaluate", "convert", "info", "help":
+    for command in "train", "evaluate", "data", "convert", "info", "help":
         shown = run(command, "--help")
         check_status(shown, 0)
         check(shown.stdout.startswith(f"usage: ranvier {command}"), shown.stdout)
@@ -23,7 +23,7 @@ def help_is_found_in_every_way_and_goes_to_standard_output(_):
 @case
 def the_manual_names_every_option_and_every_key(_):
     manual = run("help", "--man").stdout.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "")
-    for command in "train", "evaluate", "convert", "info", "help":
+    for command in "train", "evaluate", "data", "convert", "info", "help":
         for option in re.findall(r"--[a-z]+", run("help", command).stdout):
             check(option in manual, f"{option} of {command} is not in the manual")
     for key in re.findall(r"^  ([a-z_]+) ", run("help", "experiment").stdout, re.M):

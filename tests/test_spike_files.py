@@ -52,10 +52,10 @@ def write_data(folder):
         np.save(os.path.join(folder, name + ".npy"), array)
 
 
-def history(folder, name):
+def history(folder, name, text=None):
     path = os.path.join(folder, name + ".yaml")
     with open(path, "w") as file:
-        file.write(EXPERIMENT.replace("SET", SETS[name]))
+        file.write(text or EXPERIMENT.replace("SET", SETS[name]))
     out = os.path.join(folder, name)
     result = subprocess.run([RANVIER, "train", path, "-q", "-o", out], capture_output=True, text=True, timeout=60)
     if result.returncode:
@@ -64,12 +64,27 @@ def history(folder, name):
         return file.read()
 
 
+def written(folder):
+    """The history of training from the files that `ranvier data` makes of the sets in HDF5."""
+    experiment = EXPERIMENT.replace("SET", SETS["hdf5"])
+    result = subprocess.run([RANVIER, "data", os.path.join(folder, "hdf5.yaml"), "--out", os.path.join(folder, "made")],
+                            capture_output=True, text=True, timeout=60)
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    section = experiment[experiment.index("data:"):experiment.index("network:")]
+    return history(folder, "written", experiment.replace(section, result.stdout))
+
+
 with tempfile.TemporaryDirectory() as work:
     write_data(work)
-    mapped, read = history(work, "spike_files"), history(work, "hdf5")
-    print("1..1")
-    if mapped == read and mapped.count("\n") == 4:
-        print("ok 1 - spikes_in_numpy_files_train_as_those_in_hdf5")
-    else:
-        print(mapped, read, "not ok 1 - spikes_in_numpy_files_train_as_those_in_hdf5", sep="\n")
-        sys.exit(1)
+    read = history(work, "hdf5")
+    print("1..2")
+    failed = False
+    for number, name, found in ((1, "spikes_in_numpy_files_train_as_those_in_hdf5", history(work, "spike_files")),
+                                (2, "ranvier_data_writes_files_that_train_as_what_they_are_made_of", written(work))):
+        if found == read and found.count("\n") == 4:
+            print(f"ok {number} - {name}")
+        else:
+            failed = True
+            print(found, read, f"not ok {number} - {name}", sep="\n")
+    sys.exit(failed)

@@ -12,6 +12,7 @@
 static const command *const commands[] = {
     &train_command,
     &evaluate_command,
+    &data_command,
     &convert_command,
     &info_command,
     &help_command,

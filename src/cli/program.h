@@ -6,6 +6,7 @@
 
 extern const command train_command;
 extern const command evaluate_command;
+extern const command data_command;
 extern const command convert_command;
 extern const command info_command;
 extern const command help_command;
