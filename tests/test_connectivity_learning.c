@@ -16,15 +16,6 @@
 
 #define TOLERANCE 1e-4
 
-#define CONV(...) {.model = &rv_conv2d_model, __VA_ARGS__}
-#define TRANSPOSE(...) {.model = &rv_conv2d_transpose_model, __VA_ARGS__}
-#define POOL(...) {.model = &rv_avg_pool2d_model, __VA_ARGS__}
-#define POOL_CONV(...) {.model = &rv_avg_pool_conv2d_model, __VA_ARGS__}
-#define POOL_DENSE(...) {.model = &rv_avg_pool_dense2d_model, __VA_ARGS__}
-#define RANDOM(probability) {.model = &rv_fixed_probability_model, .p = probability}
-#define DENSE {.model = &rv_dense_model}
-#define ONE_TO_ONE {.model = &rv_one_to_one_model}
-
 static layered_desc networks[] = {
     {.name = "convolution",
      .shape = {9, 8, 2},

@@ -18,40 +18,7 @@
 #define TOLERANCE 1e-4
 #define STEPS 30 /* of layered networks */
 
-#define CONV(...)                                                                                                     \
-    {                                                                                                                 \
-        .model = &rv_conv2d_model, __VA_ARGS__                                                                        \
-    }
-#define TRANSPOSE(...)                                                                                                \
-    {                                                                                                                 \
-        .model = &rv_conv2d_transpose_model, __VA_ARGS__                                                              \
-    }
-#define POOL(...)                                                                                                     \
-    {                                                                                                                 \
-        .model = &rv_avg_pool2d_model, __VA_ARGS__                                                                    \
-    }
-#define POOL_CONV(...)                                                                                                \
-    {                                                                                                                 \
-        .model = &rv_avg_pool_conv2d_model, __VA_ARGS__                                                               \
-    }
-#define POOL_DENSE(...)                                                                                               \
-    {                                                                                                                 \
-        .model = &rv_avg_pool_dense2d_model, __VA_ARGS__                                                              \
-    }
-#define RANDOM(probability)                                                                                           \
-    {                                                                                                                 \
-        .model = &rv_fixed_probability_model, .p = probability                                                        \
-    }
-#define DENSE                                                                                                         \
-    {                                                                                                                 \
-        .model = &rv_dense_model                                                                                      \
-    }
-#define ONE_TO_ONE                                                                                                    \
-    {                                                                                                                 \
-        .model = &rv_one_to_one_model                                                                                 \
-    }
-
-/* Every connectivity, sparse recurrence among them. */
+/* Every connectivity, sparse recurrence among them; small, since all pairs of neurons are recorded in every step. */
 static const layered_desc networks[] = {
     {.name = "stack",
      .shape = {8, 8, 1},

@@ -7,6 +7,16 @@
 #define LAYERED_MAX 6
 #define LAYERED_CLASSES 4
 
+/* Connectivity of a layer, in short. */
+#define CONV(...) {.model = &rv_conv2d_model, __VA_ARGS__}
+#define TRANSPOSE(...) {.model = &rv_conv2d_transpose_model, __VA_ARGS__}
+#define POOL(...) {.model = &rv_avg_pool2d_model, __VA_ARGS__}
+#define POOL_CONV(...) {.model = &rv_avg_pool_conv2d_model, __VA_ARGS__}
+#define POOL_DENSE(...) {.model = &rv_avg_pool_dense2d_model, __VA_ARGS__}
+#define RANDOM(probability) {.model = &rv_fixed_probability_model, .p = probability}
+#define DENSE {.model = &rv_dense_model}
+#define ONE_TO_ONE {.model = &rv_one_to_one_model}
+
 typedef struct layered_desc {
     const char *name;
     size_t shape[RV_MAX_DIMS];                 /* of the input */
