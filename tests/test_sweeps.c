@@ -117,14 +117,15 @@ static void keep_spikes(outcome *o, const drawn *d, const rv_result *result)
 
 static void keep_result(outcome *o, const drawn *d, const rv_result *result)
 {
-    const rv_population *output = d->populations[d->num_populations - 1];
-    size_t num = 0;
-    double loss = 0;
-    const float *readouts = rv_result_prediction(result, output, &num);
-    if (readouts)
-        keep(o, "readouts", readouts, num * rv_population_size(output) * sizeof *readouts);
-    else if (rv_metrics_get(rv_result_metrics(result), "loss", &loss) == RV_OK)
-        keep(o, "loss", &loss, sizeof loss);
+    const rv_metrics *metrics = rv_result_metrics(result);
+    for (int i = 0; i < d->num_populations; i++) {
+        size_t num = 0;
+        const float *readouts = rv_result_prediction(result, d->populations[i], &num);
+        if (readouts)
+            keep(o, "readouts", readouts, num * rv_population_size(d->populations[i]) * sizeof *readouts);
+    }
+    for (size_t i = 0; i < metrics->num; i++)
+        keep(o, metrics->items[i].label, &metrics->items[i].value, sizeof metrics->items[i].value);
     keep_spikes(o, d, result);
 }
 

@@ -7,16 +7,23 @@
 #include "neurons/adjoint_flow.h"
 #include "neurons/leaky_integrate.h"
 #include "neurons/run.h"
+#include "neurons/walk.h"
+
+/* V of a register of neurons from j on after a step */
+RV_INLINE rv_vec integrate(const rv_neuron_step *s, size_t j, rv_vec v, rv_vec isyn)
+{
+    return *rv_cat(s->coeff[LI_ALPHA] + j) * v + *rv_cat(s->coeff[LI_GAIN] + j) * isyn +
+           *rv_cat(s->coeff[LI_BIAS] + j);
+}
 
 static size_t forward(const rv_neuron_step *s)
 {
     for (size_t j = s->begin; j < s->end; j += RV_WIDTH) {
-        rv_vec i = {0};
+        rv_vec isyn = {0};
         for (size_t g = 0; g < s->num_groups; g++)
-            i += *rv_cat(s->in_syn[g] + j) * *rv_cat(s->in_scale[g] + j);
+            isyn += *rv_cat(s->in_syn[g] + j) * *rv_cat(s->in_scale[g] + j);
         rv_vec *v = rv_at(s->state[LI_V] + j);
-        *v = *rv_cat(s->coeff[LI_ALPHA] + j) * *v + *rv_cat(s->coeff[LI_GAIN] + j) * i +
-             *rv_cat(s->coeff[LI_BIAS] + j);
+        *v = integrate(s, j, *v, isyn);
     }
     return 0;
 }
@@ -37,9 +44,7 @@ RV_INLINE void run_registers(const rv_neuron_run *r, size_t j, int count)
 #pragma GCC unroll 4
         for (int i = 0; i < count; i++) {
             const size_t at = j + (size_t)i * RV_WIDTH;
-            v[i] = *rv_cat(s->coeff[LI_ALPHA] + at) * v[i] +
-                   *rv_cat(s->coeff[LI_GAIN] + at) * (in_syn[i] * *rv_cat(s->in_scale[0] + at)) +
-                   *rv_cat(s->coeff[LI_BIAS] + at);
+            v[i] = integrate(s, at, v[i], rv_plus_zero(in_syn[i] * *rv_cat(s->in_scale[0] + at)));
             if (r->v)
                 *rv_at(r->v + k * s->end + at) = v[i];
         }

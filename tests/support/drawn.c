@@ -1,5 +1,6 @@
 #include "support/drawn.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,8 +154,9 @@ static rv_value draw_delay(drawn *d, size_t num_target, size_t *max_delay, bool 
     if (chance(d, 50))
         return rv_const(0);
     if (d->compiler == DRAWN_EVENTPROP && far < 65535 && chance(d, 20)) {
+        const double end = (double)(far < d->num_steps ? far : d->num_steps);
         *max_delay = far;
-        return chance(d, 50) ? rv_const(MAX_DELAY) : rv_uniform(0, MAX_DELAY);
+        return chance(d, 50) ? rv_const(floor(between(d, 0, end))) : rv_uniform(0, end);
     }
     if (chance(d, 50))
         return rv_const(wired_random(&d->random, (uint32_t)most + 1));
@@ -221,7 +223,11 @@ static void make_network(drawn *d)
     add_inputs(d);
     for (uint32_t num_hidden = wired_random(&d->random, 5); num_hidden > 0; num_hidden--)
         add(d, draw_size(d), draw_hidden(d));
-    add(d, 2 + wired_random(&d->random, 19), draw_output(d));
+    const size_t num_out = 2 + wired_random(&d->random, 19);
+    d->two_outputs = chance(d, 25);
+    if (d->two_outputs)
+        add(d, num_out, rv_leaky_integrate((rv_li){.readout = rv_avg_var_exp_weight()}));
+    add(d, num_out, draw_output(d));
     connect_all(d);
 }
 
@@ -281,6 +287,10 @@ rv_data drawn_data(const drawn *d)
     } else {
         data.outputs[0].labels = d->labels;
         data.outputs[0].num_labels = d->num_examples;
+    }
+    if (d->two_outputs) {
+        data.outputs[1] = data.outputs[0];
+        data.outputs[1].population = d->populations[d->num_populations - 2];
     }
     return data;
 }

@@ -28,13 +28,14 @@ typedef struct drawn {
     uint64_t random; /* where the drawing stands */
     rv_context *context;
     rv_network *network;
-    rv_population *populations[DRAWN_POPULATIONS]; /* inputs first, the output last */
+    rv_population *populations[DRAWN_POPULATIONS]; /* inputs first, outputs last */
     int num_populations, num_inputs;
     rv_connection *connections[DRAWN_CONNECTIONS];
     int num_connections;
     const rv_connection *delays_learn[DRAWN_CONNECTIONS];
     size_t num_delays_learn;
     bool output_spikes, regression, over_time;
+    bool two_outputs;                           /* the last but one is held against the same */
     size_t num_steps, batch_size, num_examples; /* two batches, the second one perhaps short */
     rv_compiled_network *model;
     rv_spikes *spikes; /* of the first input */
