@@ -1,5 +1,6 @@
-/* Where spikes go, and the order in which populations are swept after that: strongly connected components of the network (Tarjan 1972), sources before
- * targets. What no cycle leads back to can take many timesteps at once, once its sources have. */
+/* Where spikes go, and the order in which populations are swept after that: strongly connected components of the
+ * network (Tarjan 1972), sources before targets. What no cycle leads back to can take many timesteps at once, once its
+ * sources have. */
 #include "base/alloc.h"
 #include "compile/plan.h"
 
@@ -10,8 +11,10 @@
 /* Of Tarjan's algorithm; numbers count from 1. */
 typedef struct search {
     rv_compiled_network *model;
-    uint32_t *number, *low, *stack; /* [populations] when it was come upon; the first one it leads back to */
-    bool *waits;                    /* [populations] on the stack */
+    uint32_t *number; /* [populations] when it was come upon; 0 = not yet */
+    uint32_t *low;    /* [populations] number of the first one it is known to lead back to */
+    uint32_t *stack;  /* (num_waiting) those whose part is not complete */
+    bool *waits;      /* [populations] on the stack */
     uint32_t num_found, num_waiting;
 } search;
 
@@ -105,7 +108,8 @@ int rv_plan_parts(rv_compiled_network *model)
         s.stack = s.low + num;
         parts[num].begin = num;
         model->parts = &parts[num];
-        for (uint32_t i = num; i-- > 0;) /* from the last on, so that what is independent stays in the order of adding */
+        /* from the last on, so that what is independent stays in the order of adding */
+        for (uint32_t i = num; i-- > 0;)
             if (!s.number[i])
                 visit(&s, i);
         model->block_steps = count_block_steps(model);

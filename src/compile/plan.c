@@ -404,7 +404,7 @@ void rv_plan_update_coefficients(rv_compiled_network *model, rv_plan_population 
     const int variant = neuron->variant ? neuron->variant((const float *const *)p->param, p->n, num_groups) : 0;
     const rv_neuron_ops *ops = neuron->ops(model->context->isa);
     p->forward = ops->forward[variant];
-    p->run = p->num_groups == 1 ? ops->run[variant] : NULL; /* an input that takes values has none: its frames change */
+    p->run = p->num_groups == 1 ? ops->run[variant] : NULL; /* inputs have no group: their frames change */
     p->begin_frame = ops->begin_frame;
     if (model->compiler == RV_COMPILER_EPROP && !neuron->is_input)
         p->eprop.forward = ops->eprop_forward[variant];

@@ -1,8 +1,9 @@
 /* The sweep back (EventProp, Wunderlich & Pehle 2021; losses on voltages: Nowotny, Turner, Knight 2025).
  *
- * t = T-1 .. 0, in blocks of timesteps, through which the parts of the network go one after the other, targets first. A spike of step t acted on its targets in step t + 1 and meets their adjoint as it stands after that
- * step: it adds a row of LambdaI to the gradient, and, unless it came from an input, takes a dot product of its weights
- * with LambdaV - LambdaI back. Then every population's adjoint takes its step. After step T-1 all adjoints are 0. */
+ * t = T-1 .. 0, in blocks of timesteps, through which the parts of the network go one after the other, targets first.
+ * A spike of step t acted on its targets in step t + 1 and meets their adjoint as it stands after that step: it adds a
+ * row of LambdaI to the gradient, and, unless it came from an input, takes a dot product of its weights with
+ * LambdaV - LambdaI back. Then every population's adjoint takes its step. After step T-1 all adjoints are 0. */
 #include <string.h>
 
 #include "engine/profile.h"
@@ -158,7 +159,8 @@ static void sweep_cycle(const rv_engine *engine, rv_worker *worker, const rv_exa
     }
 }
 
-/* The same of a population whose targets have taken them all: from spikes to spikes. */
+/* The same of a population whose targets have taken them all: from spikes to spikes, but for biases, which sum LambdaV
+ * over the steps, and for step T-1, after which silent outputs get their LambdaV. */
 static void sweep_population(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
                              uint32_t population, size_t leaf, uint32_t begin, uint32_t end, double *since)
 {

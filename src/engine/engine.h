@@ -301,7 +301,8 @@ void rv_flights_arrive(const rv_engine *engine, rv_example *example, uint32_t co
 void rv_flights_meet(const rv_engine *engine, rv_worker *worker, const rv_example *example, uint32_t connection,
                      size_t leaf, const rv_ring *lambda_i, const rv_ring *differences, uint32_t t);
 
-/* Outputs: before the first step; after the num steps from t on of one of them, which left V (num, n_pad, or NULL); after the last step, when losses are known. */
+/* Outputs: before the first step; after the num steps from t on of one of them (e-prop: one at a time), which left V
+ * (num, n_pad, or NULL); after the last step, when losses are known. */
 void rv_outputs_begin(const rv_engine *engine, rv_example *example);
 void rv_outputs_steps(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
                       const float *v, uint32_t t, uint32_t num);
@@ -317,7 +318,8 @@ void rv_outputs_softmax(const rv_engine *engine, const rv_example *example, uint
 rv_output_shape rv_output_shape_of(const rv_compiled_network *model, const rv_plan_population *p);
 
 /* The loss's part in the sweep back: before it; what drives an output in step t and, each `stride` floats on, the
- * num - 1 <= block_steps - 1 steps before it, NULL = nothing; what kicks the spikes of step t, onto their feedback; and what LambdaV starts from where there are none (false = nothing). */
+ * num - 1 <= block_steps - 1 steps before it, NULL = nothing; what kicks the spikes of step t, onto their feedback; and
+ * what LambdaV starts from where there are none (false = nothing). */
 void rv_drive_begin(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t batch_num);
 const float *rv_drive_of(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
                          uint32_t population, uint32_t t, uint32_t num, size_t *stride);

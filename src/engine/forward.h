@@ -8,7 +8,8 @@
 int rv_arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t);
 
 /* The same for the run->num_steps steps from t on of a population with one synapse group, whose sources have taken all
- * steps before: fills run->arrived, and the rows of in_syn (num_steps, n_pad) of these steps, which become run->in_syn. */
+ * steps before: fills run->arrived, and the rows of in_syn (num_steps, n_pad) of these steps, which become
+ * run->in_syn. */
 int rv_arrive_ahead(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example,
                     uint32_t t, rv_neuron_run *run, float *in_syn);
 

@@ -1,6 +1,7 @@
 /* The sweep forward of an example: parts of the network one after the other, sources first, each through a block of
  * timesteps. A part that is recurrent, or that somebody looks at, takes step by step; another one's arrivals are known
- * ahead, and its neurons take all steps of the block with their state in registers. The bits are those of rv_forward_step. */
+ * ahead, and its neurons take all steps of the block with their state in registers. The bits are those of
+ * rv_forward_step. */
 #include "engine/forward.h"
 #include "engine/profile.h"
 

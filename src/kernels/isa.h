@@ -227,8 +227,8 @@ RV_INLINE size_t rv_take_bits(uint32_t *ids, float *picked, const float *from, u
     return num;
 }
 
-/* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. ids has room
- * for end - begin, rounded up to 16. */
+/* The numbers of the bits set in words [begin / 64, (end + 63) / 64), ascending, into ids; returns how many. ids has
+ * room for end - begin, rounded up to 16. */
 RV_INLINE size_t rv_bits_to_ids(const uint64_t *words, size_t begin, size_t end, uint32_t *ids)
 {
     size_t num = 0;

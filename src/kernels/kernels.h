@@ -60,8 +60,8 @@ typedef struct rv_kernels {
     /* steps[i] = the timestep in which a spike at times[i] (ms) fires; num_steps where that is too late */
     void (*steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
 
-    /* the numbers of the bits that are set among the first n (a multiple of 16) of words, ascending; returns how many. ids
-     * has room for n. */
+    /* the numbers of the bits that are set in words, whose bits from n (a multiple of 16) on are 0, ascending; returns
+     * how many. ids has room for n. */
     size_t (*bits_to_ids)(uint32_t *ids, const uint64_t *words, size_t n);
 
     /* out = the num <= 16 ids (< 2^31), ascending; false if some are equal. Both have room for 16. */

@@ -56,8 +56,8 @@ typedef struct rv_neuron_step {
     float f_avg_keep, f_avg_add; /* exp(-dt / tau_reg), and 1 minus that */
 } rv_neuron_step;
 
-/* Many steps (1 to 64) of one population that nobody looks at in between, its state in registers meanwhile; what arrives
- * is known ahead, through one synapse group. Bit k of a word of bits is step k. */
+/* Many steps (1 to 64) of one population that nobody looks at in between, its state in registers meanwhile; what
+ * arrives is known ahead, through one synapse group. Bit k of `arrived` and `fired_steps` is step k. */
 typedef struct rv_neuron_run {
     const rv_neuron_step *step; /* state, coefficients and scale of the one group; all neurons */
     size_t num_steps;
@@ -65,7 +65,7 @@ typedef struct rv_neuron_run {
     uint64_t arrived;     /* steps whose in_syn is given; in others it decays with beta */
     const float *in_syn;  /* (num_steps, n_pad) after a step's arrivals, where it is given */
     const float *beta;    /* (n_pad) */
-    uint64_t *fired;      /* out: (num_steps, rv_fired_words(n_pad)) a bit per neuron; NULL for those that do not spike */
+    uint64_t *fired;      /* out: (num_steps, rv_fired_words(n_pad)) a bit per neuron; NULL where none spike */
     uint64_t fired_steps; /* out: steps in which anybody fired */
     float *crossing;      /* out: (num_steps, n_pad) I - V of those who fired; NULL = not wanted */
     float *v;             /* out: (num_steps, n_pad) V after each step; NULL = not wanted */
@@ -77,8 +77,8 @@ static inline size_t rv_fired_words(size_t n_pad)
 }
 
 /* The adjoint sweep of one population over num_steps steps, from step t down to step last: the free flow, then, in the
- * last one, the jumps of those who spiked; nobody spiked in the others (sections 2 and 3 of docs/learning.md). Everything
- * per synapse group g. */
+ * last one, the jumps of those who spiked; nobody spiked in the others (sections 2 and 3 of docs/learning.md).
+ * Everything per synapse group g. */
 typedef struct rv_adjoint_step {
     size_t n_pad;
     size_t num_steps;                   /* >= 1 */
@@ -86,14 +86,14 @@ typedef struct rv_adjoint_step {
     float *lambda_a;                    /* likewise; models whose threshold adapts */
     size_t num_groups;
     const float *const *lambda_i_next;  /* [g] after step t + 1 */
-    float *const *lambda_i;             /* [g] out: after step t; that of the step before it lies lambda_i_stride before */
-    float *const *difference;           /* [g] out: LambdaV - LambdaI, likewise; NULL where no spikes but inputs arrive */
+    float *const *lambda_i;             /* [g] out: after step t; that of step t - 1 lies lambda_i_stride before it */
+    float *const *difference;           /* [g] out: LambdaV - LambdaI, likewise; NULL where only inputs lead to it */
     size_t lambda_i_stride, difference_stride, drive_stride;
     size_t mask;                        /* alpha, beta and flow of j stand at j & mask too, see rv_neuron_step */
     const float *alpha;                 /* exp(-dt / tau_mem) */
     const float *const *beta;           /* [g] exp(-dt / tau_syn) */
     const float *const *flow;           /* [g] what of LambdaV flows into LambdaI in a step */
-    const float *drive;                 /* the loss's drive in step t; in the step before, drive_stride on; NULL = none */
+    const float *drive;                 /* of the loss in step t; that of step t - 1 lies drive_stride on; NULL = none */
     const float *const *coeff;          /* the model's coefficients */
     const uint32_t *ids;                /* (num) who spiked in the last step */
     const float *crossing;              /* (num, num_crossing) what the step forward left of them */
