@@ -44,7 +44,8 @@ static void equal(const char *what, rv_isa isa, const void *is, const void *expe
 
 static void a_decay_is_rounded_in_every_step(void **state)
 {
-    static float x[MOST], factor[MOST], expected[MOST], out[MOST] __attribute__((aligned(64)));
+    static float x[MOST] __attribute__((aligned(64))), factor[MOST] __attribute__((aligned(64)));
+    static float expected[MOST], out[MOST] __attribute__((aligned(64)));
     (void)state;
     for (int draw = 0; draw < DRAWS; draw++) {
         const size_t n = draw_size(), num = wired_random(&random_state, 70);

@@ -1,6 +1,6 @@
-/* Networks drawn at random, swept in blocks of timesteps and step by step, as the examples are whose states somebody
- * records and the batches whose timesteps somebody watches: all bits are the same, of losses, spikes, readouts, gradients,
- * moments and weights, with every instruction set and schedule. */
+/* Networks drawn at random, swept in blocks of timesteps and step by step, as they are where somebody watches timesteps
+ * and records adjoints: all bits are the same, of losses, spikes, readouts, gradients, moments and weights, with every
+ * instruction set and schedule, and where populations are recorded, which then take step by step in others' blocks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +22,8 @@ static int num_isas;
 /* Who looks at steps. */
 typedef enum observer {
     NOBODY = 0,
-    RECORDER, /* of states: examples go step by step */
-    HOOK,     /* the batch advances in lockstep */
+    RECORDER, /* of V of a population, which then takes step by step */
+    WATCHER,  /* of timesteps, and, going back, of LambdaV: everything goes step by step */
 } observer;
 
 typedef struct way {
@@ -139,18 +139,21 @@ static int ignore(void *user, size_t timestep)
 }
 
 /* Spike recorders, which read tapes, and whoever looks at steps. */
-static size_t add_callbacks(rv_callback *callbacks, const drawn *d, observer who)
+static size_t add_callbacks(rv_callback *callbacks, const drawn *d, observer who, bool learns)
 {
+    const rv_population *hidden = d->populations[d->num_inputs], *output = d->populations[d->num_populations - 1];
     size_t num = 0;
     for (int i = 0; i < d->num_populations; i++)
         if (drawn_spikes(d, i))
             callbacks[num++] = rv_spike_recorder((rv_spike_recorder_desc){
                 .population = d->populations[i], .key = rv_population_name(d->populations[i])});
     if (who == RECORDER)
-        callbacks[num++] = rv_var_recorder(
-            (rv_var_recorder_desc){.population = d->populations[d->num_populations - 1], .var = "v", .key = "v"});
-    else if (who == HOOK)
+        callbacks[num++] = rv_var_recorder((rv_var_recorder_desc){.population = hidden, .var = "v", .key = "v"});
+    if (who == WATCHER)
         callbacks[num++] = (rv_callback){.name = "Watcher", .on_timestep_end = ignore};
+    if (who == WATCHER && learns && d->compiler == DRAWN_EVENTPROP)
+        callbacks[num++] =
+            rv_var_recorder((rv_var_recorder_desc){.population = output, .genn_var = "LambdaV", .key = "LambdaV"});
     return num;
 }
 
@@ -178,9 +181,9 @@ static int predict(rv_result **out, const drawn *d, const rv_callback *callbacks
 static void run(outcome *o, const drawn *d, observer who)
 {
     static int (*const acts[])(rv_result **, const drawn *, const rv_callback *, size_t) = {train, evaluate, predict};
-    rv_callback callbacks[DRAWN_POPULATIONS + 1];
-    const size_t num = add_callbacks(callbacks, d, who);
+    rv_callback callbacks[DRAWN_POPULATIONS + 2];
     for (int act = d->compiler == DRAWN_INFERENCE; act < 3; act++) {
+        const size_t num = add_callbacks(callbacks, d, who, act == 0);
         rv_result *result = NULL;
         const int code = acts[act](&result, d, callbacks, num);
         if (code < 0)
@@ -220,7 +223,7 @@ static void compare_parts(const part *a, const part *b, const char *text)
 
 static void compare(const outcome *expected, const outcome *o, const drawn *d, const way *w, uint64_t seed)
 {
-    static const char *const observers[] = {"blocks", "recorded", "lockstep"};
+    static const char *const observers[] = {"blocks", "recorded", "steps"};
     char network[400], text[600];
     drawn_describe(network, sizeof network, d);
     snprintf(text, sizeof text, "%s, %s, schedule %d (seed %llu: %s)", observers[w->who], w->drawn.isa,
@@ -232,13 +235,13 @@ static void compare(const outcome *expected, const outcome *o, const drawn *d, c
         compare_parts(&expected->parts[i], &o->parts[i], text);
 }
 
-/* Steps that are recorded are what all other ways are held against. Returns how many spikes there were. */
+/* Steps that are watched are what all other ways are held against. Returns how many spikes there were. */
 static size_t hold(drawn_compiler compiler, uint64_t seed)
 {
     static outcome expected, o;
     uint64_t random = seed + 1;
     for (int i = 0; i < 4; i++) {
-        static const observer observers[] = {RECORDER, NOBODY, NOBODY, HOOK};
+        static const observer observers[] = {WATCHER, NOBODY, NOBODY, RECORDER};
         const way w = draw_way(observers[i], &random);
         outcome *to = i == 0 ? &expected : &o;
         drawn d;
