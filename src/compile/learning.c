@@ -144,7 +144,7 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
     model->populations[c->source].after_sweep |= c->weight.after_sweep;
     model->populations[c->source].has_outgoing = true;
     model->populations[c->source].has_rows |= !slots;
-    model->slots |= learns(c) && slots;
+    model->slots |= slots && (learns(c) || c->delay_parameter.value);
     if (learns(c))
         error = plan_parameter(model, &c->weight, &c->links.rows, optimiser_of(model, c->connection), slots,
                                c->connection->name);

@@ -68,7 +68,7 @@ static void connect(layered *l, const layered_desc *d, rv_connectivity connectiv
 {
     const double gain = d->gain > 0 ? d->gain : 1, middle = source == target ? 0 : 0.4;
     const bool fixed = !rv_connectivity_model_needs_weight(connectivity.model);
-    rv_connection_desc desc = {.connectivity = connectivity, .max_delay_steps = 9};
+    rv_connection_desc desc = {.connectivity = connectivity, .max_delay_steps = 9, .frozen = d->frozen};
     const size_t n = d->tau_per_neuron ? target_size(l, &connectivity, source, target) : 1;
     float *taus = calloc(n, sizeof *taus);
     desc.connectivity.weight = fixed ? rv_const(1.5) : rv_uniform(gain * (middle - 1), gain * (middle + 1));

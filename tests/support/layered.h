@@ -30,6 +30,7 @@ typedef struct layered_desc {
     size_t batch_size;    /* 0 = 3 */
     size_t max_delay;     /* > 0: a delay per synapse, wherever there may be one */
     bool learn_delays;    /* theirs */
+    bool frozen;          /* weights do not learn */
     uint64_t seed;
     /* how it is computed */
     int num_threads;
