@@ -15,6 +15,7 @@ static int clear_environment(void **state)
     (void)state;
     unsetenv("RV_SEED");
     unsetenv("RV_NUM_THREADS");
+    unsetenv("RV_SPLIT");
     unsetenv("RV_ISA");
     return 0;
 }
@@ -102,6 +103,9 @@ static void bad_variables_are_errors_that_quote_them(void **state)
     unsetenv("RV_NUM_THREADS");
     setenv("RV_ISA", "sse9", 1);
     refuses(NULL, RV_ERR_ENVIRONMENT, "RV_ISA must be base, x86-64-v2, x86-64-v3 or x86-64-v4, got 'sse9'");
+    unsetenv("RV_ISA");
+    setenv("RV_SPLIT", "sometimes", 1);
+    refuses(NULL, RV_ERR_ENVIRONMENT, "RV_SPLIT must be auto, never or always, got 'sometimes'");
 }
 
 static void bad_arguments_are_errors(void **state)

@@ -101,7 +101,10 @@ typedef struct rv_context_desc {
 
 /* Creates a context; desc NULL = all defaults. Like sqlite3_open, *out is set even on failure (except for
  * RV_ERR_MEMORY) so that rv_last_error can tell why; free it all the same.
- * Errors: RV_ERR_ENVIRONMENT (RV_SEED, RV_NUM_THREADS, RV_ISA), RV_ERR_ARGUMENT, RV_ERR_MEMORY. */
+ * Environment RV_SPLIT says when threads share the neurons of one example, which changes no bit: "auto" (default; where
+ * a batch has few examples left, populations are wide, and each thread has a processor), "never", or "always" (wherever
+ * it is possible).
+ * Errors: RV_ERR_ENVIRONMENT (RV_SEED, RV_NUM_THREADS, RV_ISA, RV_SPLIT), RV_ERR_ARGUMENT, RV_ERR_MEMORY. */
 RV_API int rv_context_create(rv_context **out, const rv_context_desc *desc);
 RV_API void rv_context_free(rv_context *context);
 

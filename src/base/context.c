@@ -93,6 +93,19 @@ static int choose_isa(rv_context *context, const rv_context_desc *desc)
     return RV_OK;
 }
 
+/* Threads that share an example wait for each other in every step: each needs a processor. */
+static int choose_splits(rv_context *context)
+{
+    const char *text = environment("RV_SPLIT");
+    context->splits = available_processors() < context->num_threads ? RV_SPLIT_NEVER : RV_SPLIT_WHERE_IT_PAYS;
+    if (!text || strcmp(text, "auto") == 0)
+        return RV_OK;
+    context->splits = strcmp(text, "always") == 0 ? RV_SPLIT_ALWAYS : RV_SPLIT_NEVER;
+    if (context->splits == RV_SPLIT_NEVER && strcmp(text, "never") != 0)
+        return rv_fail(context, RV_ERR_ENVIRONMENT, "RV_SPLIT must be auto, never or always, got '%s'", text);
+    return RV_OK;
+}
+
 int rv_context_create(rv_context **out, const rv_context_desc *desc)
 {
     static const rv_context_desc defaults;
@@ -112,6 +125,8 @@ int rv_context_create(rv_context **out, const rv_context_desc *desc)
     if ((rc = choose_seed(context, desc)) < 0)
         return rc;
     if ((rc = choose_num_threads(context, desc)) < 0)
+        return rc;
+    if ((rc = choose_splits(context)) < 0)
         return rc;
     return choose_isa(context, desc);
 }

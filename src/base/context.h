@@ -13,9 +13,17 @@
 #define RV_ERROR_SIZE 1024 /* bytes of the last error with its 0; longer ones are cut */
 #define RV_MAX_THREADS 4096
 
+/* When threads share the targets of one example (engine/split.h). */
+typedef enum rv_split_when {
+    RV_SPLIT_NEVER,
+    RV_SPLIT_WHERE_IT_PAYS,
+    RV_SPLIT_ALWAYS, /* wherever it is possible */
+} rv_split_when;
+
 struct rv_context {
     uint64_t seed;
     int num_threads;
+    rv_split_when splits;
     rv_isa isa;
     rv_pool *pool; /* threads, NULL until they are first needed */
     rv_communicator communicator; /* size 0 = the only rank */

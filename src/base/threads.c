@@ -34,15 +34,6 @@ struct rv_pool {
     rv_thread threads[];
 };
 
-static void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    sched_yield();
-#endif
-}
-
 static uint64_t region_of(uint64_t word)
 {
     return word >> REGION_SHIFT;
@@ -60,7 +51,7 @@ static void wait_for_news(rv_pool *pool, uint64_t last)
     for (int i = 0; i < SPINS; i++) {
         if (is_news(pool, last))
             return;
-        relax();
+        rv_relax();
     }
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->sleepers, 1);
@@ -118,7 +109,7 @@ static void region_end(rv_pool *pool)
     uint64_t word = atomic_fetch_and_explicit(&pool->word, ~OPEN, memory_order_acquire);
     for (int i = 0; word & COUNT; i++) {
         if (i < SPINS)
-            relax();
+            rv_relax();
         else
             sched_yield();
         word = atomic_load_explicit(&pool->word, memory_order_acquire);

@@ -7,6 +7,7 @@
 #ifndef RV_BASE_THREADS_H
 #define RV_BASE_THREADS_H
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,16 @@ typedef void (*rv_parallel_fn)(void *arg, int worker);
  * are free to come, as workers 1 .. num_threads - 1; returns when all that came are done. fn must therefore take its
  * work from a shared rv_work until none is left. Inside a region it calls fn as worker 0 alone. */
 void rv_parallel(rv_context *context, rv_parallel_fn fn, void *arg);
+
+/* Between two looks at what another thread is about to change. */
+static inline void rv_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    sched_yield();
+#endif
+}
 
 /* Stops and joins the threads. */
 void rv_pool_free(rv_pool *pool);

@@ -117,6 +117,8 @@ void man_print(FILE *stream)
           ".TP\n\\fBRV_SEED\\fR, \\fBRV_NUM_THREADS\\fR\nSeed and threads where neither file nor options give them.\n"
           ".TP\n\\fBRV_ISA\\fR\nInstruction set: x86\\-64\\-v2, x86\\-64\\-v3 or x86\\-64\\-v4. Results do not depend "
           "on it.\n"
+          ".TP\n\\fBRV_SPLIT\\fR\nWhen threads share the neurons of one example: auto (where few examples are left and "
+          "populations are wide), never or always. Results do not depend on it.\n"
           ".SH EXAMPLE\n.EX\n"
           "ranvier train examples/digits.yaml \\-\\-epochs 5 \\-\\-out runs/short\n"
           "ranvier evaluate runs/short\n"

@@ -44,6 +44,12 @@ static void row_leaves(const rv_links *l, float *out, size_t row, const float *x
     l->kernels->add_leaves(out, x, x_stride, first, entries, num_leaves, l->rows.stride);
 }
 
+static void slice(rv_links *l, size_t begin, size_t end)
+{
+    l->weight += begin;
+    l->n_pad = end - begin;
+}
+
 /* ---- a delay per synapse ---- */
 
 /* offsets (in floats) of 16 synapses' places in a ring: row (t + d) % num_rows, column j; t is below num_rows, and so
@@ -122,6 +128,7 @@ const rv_connectivity_ops RV_ISA_NAME(rv_dense_ops) = {
     .weigh = weigh,
     .row_sum = row_sum,
     .row_leaves = row_leaves,
+    .slice = slice,
     .forward_delayed = forward_delayed,
     .back_delayed = back_delayed,
     .gradient_delayed = gradient_delayed,

@@ -95,6 +95,10 @@ typedef struct rv_connectivity_ops {
     void (*row_leaves)(const rv_links *links, float *out, size_t row, const float *x, size_t x_stride,
                        const uint32_t *first, const uint32_t *entries, size_t num_leaves);
 
+    /* OPTIONAL: the same connection to targets begin .. end - 1 alone, for `forward`, whose arrays then begin with target
+     * begin, a multiple of 64. NULL: it cannot be split over its targets. */
+    void (*slice)(rv_links *links, size_t begin, size_t end);
+
     /* The same where every synapse has a delay d of its own. OPTIONAL: NULL = the model has no delays.
      * pending[t + d][j] += weight */
     void (*forward_delayed)(const rv_links *links, const rv_ring *pending, size_t t, const uint32_t *ids, size_t num);

@@ -2,6 +2,7 @@
  *
  * Example-major: a worker takes an example through all its steps, and, where nothing of the whole batch is needed in
  * between, straight back again. Lockstep: all examples take a step, then the next, because somebody watches steps.
+ * Target-split (split.c): all workers take one example forward together, because there are too few for them.
  * The steps are the same, and so are the bits. */
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "comm/communicator.h"
-#include "engine/engine.h"
+#include "engine/split.h"
 
 typedef struct sweep_job {
     rv_engine *engine;
@@ -18,7 +19,9 @@ typedef struct sweep_job {
     bool forward, backward; /* which phases */
     _Atomic uint32_t
         leaves[RV_MAX_LEAVES]; /* or: of leaf l, leaves[l] / 2 have begun; odd = one of them is being swept */
+    size_t first, end;         /* positions first .. end - 1 of the batch */
     uint32_t t;                /* lockstep */
+    double since;              /* examples that are split: the last lap */
 } sweep_job;
 
 /* Where the time goes: seconds since the last lap belong to a phase. Nobody pays for clocks that nobody asks for. */
@@ -44,16 +47,26 @@ static int end_forward(const sweep_job *job, int worker, rv_example *example)
     return error;
 }
 
+static rv_block *block_of(const rv_engine *engine, int worker, const rv_example *example)
+{
+    return &engine->blocks[engine->own_blocks ? example->position : (size_t)worker];
+}
+
+static int begin_forward(const sweep_job *job, int worker, rv_example *example)
+{
+    rv_engine *engine = job->engine;
+    rv_forward_begin(engine, block_of(engine, worker, example), example);
+    return example->error = job->batch->load(job->batch->user, example, worker);
+}
+
 static int forward_example(const sweep_job *job, int worker, rv_example *example)
 {
     rv_engine *engine = job->engine;
-    rv_block *block = &engine->blocks[engine->own_blocks ? example->position : (size_t)worker];
     double since = start_clock(engine);
-    rv_forward_begin(engine, block, example);
-    int error = example->error = job->batch->load(job->batch->user, example, worker);
+    int error = begin_forward(job, worker, example);
     lap(engine, worker, RV_PHASE_LOAD, &since);
     if (!error)
-        error = rv_forward_sweep(engine, block, example);
+        error = rv_forward_sweep(engine, block_of(engine, worker, example), example);
     error = error ? error : end_forward(job, worker, example);
     lap(engine, worker, RV_PHASE_FORWARD, &since);
     return error;
@@ -64,8 +77,7 @@ static void sweep_back(const sweep_job *job, int worker, rv_example *example)
     rv_engine *engine = job->engine;
     const size_t leaf = example->position % engine->model->num_leaves;
     if (engine->model->compiler == RV_COMPILER_EPROP)
-        rv_eprop_sweep(engine, &engine->workers[worker],
-                       &engine->blocks[engine->own_blocks ? example->position : (size_t)worker], example, leaf);
+        rv_eprop_sweep(engine, &engine->workers[worker], block_of(engine, worker, example), example, leaf);
     else
         rv_adjoint_sweep(engine, &engine->workers[worker], example, leaf, job->batch->num);
 }
@@ -93,7 +105,7 @@ static void sweep_worker(void *arg, int worker)
     sweep_job *job = arg;
     size_t position;
     while (rv_work_take(&job->work, worker, &position))
-        sweep_example(job, worker, position);
+        sweep_example(job, worker, job->first + position);
 }
 
 /* ---- leaves that are filled while sweeping: one example at a time each, in order ---- */
@@ -103,12 +115,18 @@ static size_t num_begun(uint32_t leaf)
     return leaf / 2;
 }
 
+/* Those of a leaf at positions 0 .. end - 1. */
+static size_t num_of_leaf(const sweep_job *job, size_t leaf, size_t end)
+{
+    const size_t num_leaves = job->engine->model->num_leaves;
+    return leaf < end ? (end - leaf + num_leaves - 1) / num_leaves : 0;
+}
+
 /* Examples of a leaf that nobody has begun; 0 while somebody sweeps one of them. */
 static size_t num_left(const sweep_job *job, size_t leaf, uint32_t state)
 {
-    const size_t num_leaves = job->engine->model->num_leaves, num = job->batch->num;
-    const size_t all = leaf < num ? (num - leaf + num_leaves - 1) / num_leaves : 0;
-    return state & 1 || !rv_engine_owns(job->engine, leaf) ? 0 : all - num_begun(state);
+    const bool waits = state & 1 || !rv_engine_owns(job->engine, leaf);
+    return waits ? 0 : num_of_leaf(job, leaf, job->end) - num_begun(state);
 }
 
 /* The next example of the leaf that has most of them left, so that all end at about the same time and nobody waits for a
@@ -178,13 +196,18 @@ int rv_engine_share_readouts(rv_engine *engine, size_t num)
     return rv_comm_share(engine->model->context, engine->readouts, num, bytes, owner_of, engine);
 }
 
-/* The first error of this rank's examples, or that of another rank. */
-static int first_error(const rv_engine *engine, size_t num)
+static int own_error(const rv_engine *engine, size_t num)
 {
     int error = RV_OK;
     for (size_t i = 0; !error && i < num; i++)
         error = engine->examples[i].error;
-    return rv_comm_agree(engine->model->context, error, NULL);
+    return error;
+}
+
+/* The first error of this rank's examples, or that of another rank. */
+static int first_error(const rv_engine *engine, size_t num)
+{
+    return rv_comm_agree(engine->model->context, own_error(engine, num), NULL);
 }
 
 /* Once: more spikes than expected, where that is no error. */
@@ -203,11 +226,50 @@ static void warn_of_overflow(rv_engine *engine, size_t num)
     }
 }
 
+/* Leaves that are filled while sweeping take their examples in order. */
+static void sweep_range(sweep_job *job, bool forward, bool backward, size_t first, size_t end)
+{
+    const rv_compiled_network *model = job->engine->model;
+    if (first == end)
+        return;
+    job->forward = forward;
+    job->backward = backward;
+    job->first = first;
+    job->end = end;
+    rv_work_init(&job->work, end - first, job->engine->num_threads);
+    for (size_t leaf = 0; leaf < model->num_leaves; leaf++)
+        atomic_store(&job->leaves[leaf], 2 * (uint32_t)num_of_leaf(job, leaf, first));
+    rv_parallel(model->context, backward && model->slots ? sweep_leaves_worker : sweep_worker, job);
+}
+
+static int begin_split(void *user, rv_example *example)
+{
+    sweep_job *job = user;
+    job->since = start_clock(job->engine);
+    const int error = begin_forward(job, 0, example);
+    lap(job->engine, 0, RV_PHASE_LOAD, &job->since);
+    return error;
+}
+
+static int end_split(void *user, rv_example *example)
+{
+    sweep_job *job = user;
+    const int error = end_forward(job, 0, example);
+    lap(job->engine, 0, RV_PHASE_FORWARD, &job->since);
+    return error;
+}
+
+/* The last examples may be split. In their leaves, they come after all others, and so they do here. */
 static int sweep(rv_engine *engine, const rv_batch *batch, bool forward, bool backward)
 {
-    sweep_job job = {.engine = engine, .batch = batch, .forward = forward, .backward = backward};
-    rv_work_init(&job.work, batch->num, engine->num_threads);
-    rv_parallel(engine->model->context, backward && engine->model->slots ? sweep_leaves_worker : sweep_worker, &job);
+    sweep_job job = {.engine = engine, .batch = batch};
+    const size_t split = forward ? rv_split_first(engine, batch) : batch->num;
+    sweep_range(&job, forward, backward, 0, split);
+    if (split < batch->num) {
+        rv_split_sweep(engine, split, batch->num, begin_split, end_split, &job);
+        if (backward && !own_error(engine, batch->num))
+            sweep_range(&job, false, true, split, batch->num);
+    }
     return first_error(engine, batch->num);
 }
 

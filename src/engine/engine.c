@@ -5,7 +5,9 @@
 #include "base/error.h"
 #include "comm/communicator.h"
 #include "base/context.h"
+#include "engine/split.h"
 
+#define POINTERS (RV_MAX_STATE + 3 * RV_MAX_GROUPS) /* of a population's step */
 #define EXCHANGED_AT_ONCE 16384U /* floats of a parameter, whose leaves' sums stay in a core's cache */
 
 static float *new_floats(rv_engine *engine, size_t n)
@@ -13,23 +15,11 @@ static float *new_floats(rv_engine *engine, size_t n)
     return rv_arena_alloc(engine->arena, n, sizeof(float));
 }
 
-static int make_block(rv_engine *engine, rv_block *block)
+void rv_block_aim(rv_block *block, const rv_compiled_network *model)
 {
-    const rv_compiled_network *model = engine->model;
-    const size_t per_population = RV_MAX_STATE + 3 * RV_MAX_GROUPS;
-    block->state = new_floats(engine, model->block_size);
-    block->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *block->steps);
-    block->pointers =
-        rv_arena_alloc(engine->arena, model->num_populations * per_population, sizeof *block->pointers);
-    block->fired = rv_arena_alloc(engine->arena, model->block_steps * rv_fired_words(model->max_n_pad),
-                                  sizeof *block->fired);
-    block->ahead = new_floats(engine, 3 * (size_t)model->block_steps * model->max_n_pad);
-    block->scratch = new_floats(engine, 2 * model->max_n_pad);
-    if (!block->state || !block->steps || !block->pointers || !block->fired || !block->ahead || !block->scratch)
-        return RV_ERR_MEMORY;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
-        float **state = block->pointers + i * per_population;
+        float **state = block->pointers + i * POINTERS;
         float **in_syn = state + RV_MAX_STATE, **in_scale = in_syn + RV_MAX_GROUPS;
         float **worth = in_scale + RV_MAX_GROUPS;
         for (int k = 0; k < p->model->num_state; k++)
@@ -61,6 +51,27 @@ static int make_block(rv_engine *engine, rv_block *block)
             .fired = block->fired,
         };
     }
+}
+
+int rv_block_make_steps(const rv_engine *engine, rv_block *block)
+{
+    const rv_compiled_network *model = engine->model;
+    block->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *block->steps);
+    block->pointers = rv_arena_alloc(engine->arena, model->num_populations * POINTERS, sizeof *block->pointers);
+    return block->steps && block->pointers ? RV_OK : RV_ERR_MEMORY;
+}
+
+static int make_block(rv_engine *engine, rv_block *block)
+{
+    const rv_compiled_network *model = engine->model;
+    block->state = new_floats(engine, model->block_size);
+    block->fired = rv_arena_alloc(engine->arena, model->block_steps * rv_fired_words(model->max_n_pad),
+                                  sizeof *block->fired);
+    block->ahead = new_floats(engine, 3 * (size_t)model->block_steps * model->max_n_pad);
+    block->scratch = new_floats(engine, 2 * model->max_n_pad);
+    if (!block->state || !block->fired || !block->ahead || !block->scratch || rv_block_make_steps(engine, block))
+        return RV_ERR_MEMORY;
+    rv_block_aim(block, model);
     return RV_OK;
 }
 
@@ -224,7 +235,8 @@ static int make_memory(rv_engine *engine)
     int error = engine->learn ? make_learning(engine) : RV_OK;
     if (!error && engine->learn && engine->model->compiler == RV_COMPILER_EPROP)
         error = rv_eprop_make(engine);
-    return error ? error : make_blocks(engine);
+    error = error ? error : make_blocks(engine);
+    return error ? error : rv_split_create(engine);
 }
 
 int rv_engine_create(rv_engine **out, rv_compiled_network *model, const rv_engine_options *options)
@@ -272,6 +284,7 @@ void rv_engine_free(rv_engine *engine)
         free_tapes(engine, engine->examples[e].tapes);
         free_tapes(engine, engine->examples[e].spare_tapes);
     }
+    rv_split_free(engine->split);
     for (int i = 0; engine->workers && i < engine->num_threads; i++)
         rv_free(engine->workers[i].entries);
     for (uint32_t i = 0; engine->sorted && i < engine->model->num_populations; i++)
@@ -313,5 +326,6 @@ size_t rv_engine_tape_bound(const rv_engine *engine)
         if (c->far && !source->model->is_input)
             bytes += source->n * (max < c->far->steps ? max : c->far->steps) * sizeof(rv_flight) * engine->capacity;
     }
-    return model->keeps_in_syn ? 2 * bytes : bytes;
+    bytes = model->keeps_in_syn ? 2 * bytes : bytes;
+    return bytes + rv_split_tape_bound(engine, max < model->num_steps ? max : model->num_steps);
 }

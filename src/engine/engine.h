@@ -209,6 +209,7 @@ typedef struct rv_engine {
     double *scores;       /* (capacity, outputs, RV_SCORES) losses and metrics of all examples */
     float *readouts;      /* (capacity, outputs * max_n_pad) readouts of all examples */
     rv_block *blocks;     /* [num_threads], or [capacity] if own_blocks */
+    struct rv_split *split; /* all threads through one example, see split.h; NULL = never */
     bool own_blocks;      /* each position has one: in lockstep, and where state goes on from batch to batch */
     rv_worker *workers;   /* [num_threads] */
     float *histories;     /* rows schedule: (capacity, T + 1 + max_delay, history_size); 0 from step T on */
@@ -258,6 +259,10 @@ size_t rv_engine_tape_bound(const rv_engine *engine); /* bytes tapes of hidden p
 int rv_engine_keep_blocks(rv_engine *engine);
 /* Lockstep: the first num examples, whose epoch and number are set, go to their start before the batch is run. */
 void rv_engine_begin(rv_engine *engine, size_t num);
+
+/* The arguments of a block's kernels: memory for them; and all of them anew, after the state and the arrays of `model`. */
+int rv_block_make_steps(const rv_engine *engine, rv_block *block);
+void rv_block_aim(rv_block *block, const rv_compiled_network *model);
 
 /* Measures where the time goes from now on. */
 int rv_engine_measure(rv_engine *engine);

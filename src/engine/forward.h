@@ -17,4 +17,11 @@ int rv_arrive_ahead(const rv_engine *engine, const rv_plan_population *p, float 
 int rv_forward_population(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t population,
                           uint32_t t, double *since);
 
+/* Steps begin .. end - 1 of a part, at most block_steps of them. */
+int rv_forward_part(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
+                    uint32_t begin, uint32_t end, double *since);
+
+/* All parts, from step t on, where nobody looks at steps and e-prop does not learn. */
+int rv_forward_from(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t);
+
 #endif

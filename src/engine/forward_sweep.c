@@ -85,8 +85,8 @@ static int step_through(const rv_engine *engine, rv_block *block, rv_example *ex
     return error;
 }
 
-static int sweep_part(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
-                      uint32_t begin, uint32_t end, double *since)
+int rv_forward_part(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
+                    uint32_t begin, uint32_t end, double *since)
 {
     const uint32_t first = engine->model->order[part->begin];
     const rv_plan_population *p = &engine->model->populations[first];
@@ -99,21 +99,26 @@ static int sweep_part(const rv_engine *engine, rv_block *block, rv_example *exam
     return step_through(engine, block, example, part, begin, end, since);
 }
 
+int rv_forward_from(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t)
+{
+    const rv_compiled_network *model = engine->model;
+    const uint32_t num_steps = model->num_steps, most = model->block_steps;
+    double since = rv_profile_start(block->seconds);
+    for (uint32_t begin = t; !example->error && begin < num_steps; begin += most) {
+        const uint32_t end = num_steps - begin < most ? num_steps : begin + most;
+        for (uint32_t i = 0; !example->error && i < model->num_parts; i++)
+            example->error = rv_forward_part(engine, block, example, &model->parts[i], begin, end, &since);
+    }
+    return example->error;
+}
+
 int rv_forward_sweep(const rv_engine *engine, rv_block *block, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
     const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
-    const uint32_t num_steps = model->num_steps, most = model->block_steps;
-    if (eprop) {
-        for (uint32_t t = 0; !example->error && t < num_steps; t++)
-            rv_forward_step(engine, block, example, t);
-        return example->error;
-    }
-    double since = rv_profile_start(block->seconds);
-    for (uint32_t begin = 0; !example->error && begin < num_steps; begin += most) {
-        const uint32_t end = num_steps - begin < most ? num_steps : begin + most;
-        for (uint32_t i = 0; !example->error && i < model->num_parts; i++)
-            example->error = sweep_part(engine, block, example, &model->parts[i], begin, end, &since);
-    }
+    if (!eprop)
+        return rv_forward_from(engine, block, example, 0);
+    for (uint32_t t = 0; !example->error && t < model->num_steps; t++)
+        rv_forward_step(engine, block, example, t);
     return example->error;
 }
