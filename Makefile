@@ -10,7 +10,7 @@ V ?= 0
 PREFIX ?= $(CURDIR)/$(B)/dist
 CLANG ?= clang
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
-TSAN_TESTS ?= thread|driver|determin|context|behind
+TSAN_TESTS ?= thread|driver|determin|context|behind|split
 
 ifeq ($(origin CC),default)
 unexport CC

@@ -81,7 +81,7 @@ static void visit(search *s, uint32_t population)
         close_part(s, population);
 }
 
-static uint32_t count_block_steps(const rv_compiled_network *model)
+static void choose_block(rv_compiled_network *model)
 {
     size_t widest = RV_PAD;
     for (uint32_t i = 0; i < model->num_parts; i++) {
@@ -91,7 +91,8 @@ static uint32_t count_block_steps(const rv_compiled_network *model)
     }
     const size_t steps = BLOCK_BYTES / sizeof(float) / widest;
     const uint32_t wanted = steps < LEAST_STEPS ? LEAST_STEPS : steps > MOST_STEPS ? MOST_STEPS : (uint32_t)steps;
-    return smaller(wanted, model->num_steps);
+    model->block_steps = smaller(wanted, model->num_steps);
+    model->block_floats = (size_t)model->block_steps * widest;
 }
 
 int rv_plan_parts(rv_compiled_network *model)
@@ -112,7 +113,7 @@ int rv_plan_parts(rv_compiled_network *model)
         for (uint32_t i = num; i-- > 0;)
             if (!s.number[i])
                 visit(&s, i);
-        model->block_steps = count_block_steps(model);
+        choose_block(model);
     }
     rv_free(s.number);
     rv_free(s.waits);

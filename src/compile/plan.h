@@ -247,6 +247,7 @@ struct rv_compiled_network {
     rv_plan_part *parts;  /* (num_parts) sources before targets */
     uint32_t num_parts;
     uint32_t block_steps; /* 1 to 64: a part takes so many timesteps before the next one does */
+    size_t block_floats;  /* of a number for each step of a block and each neuron, at most, of a part that is not recurrent */
 
     /* learning */
     const rv_rule *rule; /* NULL = nothing learns */

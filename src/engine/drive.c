@@ -8,7 +8,7 @@
 
 static float *base_of(const rv_worker *worker, const rv_compiled_network *model, int output)
 {
-    return worker->drive + (size_t)output * (1 + model->block_steps) * model->max_n_pad;
+    return worker->drive + (size_t)output * rv_drive_size(model);
 }
 
 /* The output that belongs to a population, -1 = nobody holds it against anything. */

@@ -67,7 +67,7 @@ static int make_block(rv_engine *engine, rv_block *block)
     block->state = new_floats(engine, model->block_size);
     block->fired = rv_arena_alloc(engine->arena, model->block_steps * rv_fired_words(model->max_n_pad),
                                   sizeof *block->fired);
-    block->ahead = new_floats(engine, 3 * (size_t)model->block_steps * model->max_n_pad);
+    block->ahead = new_floats(engine, 3 * model->block_floats);
     block->scratch = new_floats(engine, 2 * model->max_n_pad);
     if (!block->state || !block->fired || !block->ahead || !block->scratch || rv_block_make_steps(engine, block))
         return RV_ERR_MEMORY;
@@ -134,8 +134,7 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->difference = new_floats(engine, rv_ring_steps(model) * model->difference_size);
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
     worker->begin = rv_arena_alloc(engine->arena, model->max_n_pad + 2, sizeof *worker->begin);
-    worker->drive =
-        new_floats(engine, (size_t)engine->num_targets * (1 + (size_t)model->block_steps) * model->max_n_pad);
+    worker->drive = new_floats(engine, (size_t)engine->num_targets * rv_drive_size(model));
     worker->sums = new_floats(engine, model->max_n_pad);
     worker->row = new_floats(engine, longest_row(model));
     worker->scaled = new_floats(engine, longest_row(model));

@@ -152,7 +152,7 @@ typedef struct rv_block {
     rv_neuron_step *steps; /* [populations] arguments of the kernels, pointing into state */
     float **pointers;      /* storage of the arrays of pointers in steps */
     uint64_t *fired; /* (block_steps, rv_fired_words(max_n_pad)) */
-    float *ahead;    /* (3, block_steps, max_n_pad) of a run of steps: in_syn, crossings, V */
+    float *ahead;    /* (3, block_steps, n_pad) of a population's run of steps: in_syn, crossings, V */
     float *scratch;  /* (2, max_n_pad) */
     bool begun;     /* an example has been here */
     double *seconds; /* see profile.h; NULL = nobody asks */
@@ -173,7 +173,7 @@ typedef struct rv_worker {
     size_t num_entries;
     float *difference; /* (rv_ring_steps, difference_size), likewise */
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
-    float *drive;   /* [outputs] (1 + block_steps, max_n_pad): base of the drive, and the drive of steps */
+    float *drive;   /* [outputs] (rv_drive_size): base of the drive, (max_n_pad), and the drive of steps */
     float *sums;    /* rows: (max_n_pad) of a node of the tree */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
     float *scaled;  /* (max_n_pad) what the optimiser learns from, if it is something else */
@@ -415,6 +415,12 @@ void rv_deep_r_add_l1(const rv_engine *engine, const rv_plan_connection *c, size
 void rv_deep_r_note(const rv_plan_connection *c, size_t row);
 int rv_deep_r_rewire(rv_engine *engine);
 
+
+/* Floats of an output's drive. */
+static inline size_t rv_drive_size(const rv_compiled_network *model)
+{
+    return 2 * model->max_n_pad + model->block_floats;
+}
 
 /* Steps that a ring of the sweep back holds: a block of them, what its last ones still meet, and one before. */
 static inline size_t rv_ring_steps(const rv_compiled_network *model)

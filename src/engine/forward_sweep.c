@@ -49,7 +49,7 @@ static int run_population(const rv_engine *engine, rv_block *block, rv_example *
 {
     const rv_compiled_network *model = engine->model;
     const rv_plan_population *p = &model->populations[population];
-    const size_t rows = (size_t)model->block_steps * model->max_n_pad;
+    const size_t rows = num * p->n_pad;
     rv_neuron_run run = {
         .step = &block->steps[population],
         .num_steps = num,
