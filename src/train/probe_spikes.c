@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "train/run.h"
 
-#define AT_ONCE 4 /* times that are written at once, past the last one */
+#define AT_ONCE 8 /* times that are written at once, past the last one */
 
 static bool selects(const rv_probe *probe, uint32_t id)
 {
@@ -74,7 +74,8 @@ static void copy_all(const rv_probe *probe, const rv_tape *tape, double *times, 
         const uint32_t t = probe->timesteps[i], num = tape->offset[t + 1] - tape->offset[t];
         const double time = (first + t) * dt;
         for (uint32_t k = 0; k < num; k += AT_ONCE)
-            next[k] = next[k + 1] = next[k + 2] = next[k + 3] = time;
+            for (uint32_t l = 0; l < AT_ONCE; l++)
+                next[k + l] = time;
         next += num;
     }
     if (!probe->rows && next > times)
