@@ -40,7 +40,7 @@ static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv
                         group->difference == RV_NONE ? NULL : &difference, t);
     if (c->far || !num)
         return;
-    if ((c->weight.slots && !c->weight.after_sweep) || c->delay_parameter.slots)
+    if (rv_gradient_meets(&c->weight) || rv_gradient_meets(&c->delay_parameter))
         add_gradient(engine, worker, example, c, group, &lambda_i, &difference, leaf, t);
     if (model->populations[c->source].model->is_input)
         return;
@@ -62,6 +62,26 @@ static void meet_targets(const rv_engine *engine, rv_worker *worker, const rv_ex
     for (uint32_t i = 0; i < p->num_outgoing && t + 1 < model->num_steps; i++) {
         meet_connection(engine, worker, example, after, p->outgoing[i], leaf, t);
         rv_profile_lap(worker->seconds, model->connections[p->outgoing[i]].target, RV_PART_BACKWARD, since);
+    }
+}
+
+/* Outputs that have been silent may get a LambdaV in the last step. */
+static void start_silent(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
+                         const later *after, uint32_t population)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    const uint32_t last = engine->model->num_steps - 1;
+    float *lambda_v = worker->adjoint + p->lambda_v;
+    if (!rv_drive_silent(engine, worker, example, population, lambda_v))
+        return;
+    for (size_t g = 0; g < p->num_groups; g++) {
+        const rv_plan_group *group = &p->groups[g];
+        if (group->difference == RV_NONE)
+            continue;
+        const float *lambda_i = rv_ring_row(&after->lambda_i, last) + group->history;
+        float *difference = rv_ring_row(&after->difference, last) + group->difference;
+        for (size_t j = 0; j < p->n_pad; j++)
+            difference[j] = lambda_v[j] - lambda_i[j];
     }
 }
 
@@ -115,11 +135,8 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         float *sum = example->bias + p->bias_sum;
         model->kernels->add(sum, sum, worker->adjoint + p->lambda_v, p->n_pad);
     }
-    if (t + 1 == model->num_steps &&
-        rv_drive_silent(engine, worker, example, population, worker->adjoint + p->lambda_v))
-        for (size_t g = 0; g < p->num_groups; g++)
-            for (size_t j = 0; difference[g] && j < p->n_pad; j++)
-                difference[g][j] = worker->adjoint[p->lambda_v + j] - lambda_i[g][j];
+    if (t + 1 == model->num_steps)
+        start_silent(engine, worker, example, after, population);
     rv_profile_lap(worker->seconds, population, RV_PART_BACKWARD, since);
 }
 

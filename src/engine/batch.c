@@ -382,7 +382,7 @@ static int regularise(rv_engine *engine, size_t num)
 int rv_engine_run(rv_engine *engine, const rv_batch *batch)
 {
     const bool two_phases = engine->lockstep || (engine->learn && is_regularised(engine->model));
-    const bool eprop = engine->learn && engine->model->compiler == RV_COMPILER_EPROP;
+    const bool eprop = rv_engine_learns_eprop(engine);
     int error = RV_OK;
     for (uint32_t i = 0; i < engine->model->num_connections; i++)
         if (engine->model->connections[i].delay_parameter.value)

@@ -119,13 +119,6 @@ static int make_example(rv_engine *engine, rv_example *example, size_t position)
     return error ? error : rv_flights_make(engine, example);
 }
 
-/* floats of the longest row that learns, or of an array over neurons */
-static size_t longest_row(const rv_compiled_network *model)
-{
-    size_t longest = model->max_n_pad;
-    return longest;
-}
-
 static int make_worker(rv_engine *engine, rv_worker *worker)
 {
     const rv_compiled_network *model = engine->model;
@@ -136,8 +129,8 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->begin = rv_arena_alloc(engine->arena, model->max_n_pad + 2, sizeof *worker->begin);
     worker->drive = new_floats(engine, (size_t)engine->num_targets * rv_drive_size(model));
     worker->sums = new_floats(engine, model->max_n_pad);
-    worker->row = new_floats(engine, longest_row(model));
-    worker->scaled = new_floats(engine, longest_row(model));
+    worker->row = new_floats(engine, model->max_n_pad);
+    worker->scaled = new_floats(engine, model->max_n_pad);
     return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back &&
                    worker->begin && worker->drive && worker->sums && worker->row && worker->scaled
                ? RV_OK
@@ -149,7 +142,7 @@ static int make_exchange(rv_engine *engine)
 {
     if (rv_comm_size(engine->model->context) == 1)
         return RV_OK;
-    const size_t longest = longest_row(engine->model);
+    const size_t longest = engine->model->max_n_pad;
     engine->exchange_size = longest > EXCHANGED_AT_ONCE ? longest : EXCHANGED_AT_ONCE;
     engine->exchange = new_floats(engine, (RV_MAX_LEAVES + 1) * engine->exchange_size);
     return engine->exchange ? RV_OK : RV_ERR_MEMORY;
@@ -202,7 +195,7 @@ static int make_blocks(rv_engine *engine)
     int error = blocks ? RV_OK : RV_ERR_MEMORY;
     for (size_t i = 0; !error && i < num; i++) {
         error = make_block(engine, &blocks[i]);
-        if (!error && engine->learn && engine->model->compiler == RV_COMPILER_EPROP)
+        if (!error && rv_engine_learns_eprop(engine))
             error = rv_eprop_make_block(engine, &blocks[i]);
     }
     engine->blocks = blocks;
@@ -232,7 +225,7 @@ static int make_memory(rv_engine *engine)
         if (make_example(engine, &engine->examples[i], i))
             return RV_ERR_MEMORY;
     int error = engine->learn ? make_learning(engine) : RV_OK;
-    if (!error && engine->learn && engine->model->compiler == RV_COMPILER_EPROP)
+    if (!error && rv_engine_learns_eprop(engine))
         error = rv_eprop_make(engine);
     error = error ? error : make_blocks(engine);
     return error ? error : rv_split_create(engine);

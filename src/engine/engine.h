@@ -333,6 +333,12 @@ void rv_drive_kick(const rv_engine *engine, const rv_worker *worker, const rv_ex
 bool rv_drive_silent(const rv_engine *engine, const rv_worker *worker, const rv_example *example, uint32_t population,
                      float *lambda_v);
 
+/* Whether the sweep back adds to the gradient of a parameter as it goes. */
+static inline bool rv_gradient_meets(const rv_plan_parameter *p)
+{
+    return p->slots && !p->after_sweep;
+}
+
 /* The spikes of step t through connection c add what they met to parameter p's slots of leaf `leaf`, if it has any: row
  * t + the rule's meets + delay of `rows`, times `factor` (NULL = 1) by target. */
 void rv_gradient_meet(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
@@ -415,6 +421,12 @@ void rv_deep_r_add_l1(const rv_engine *engine, const rv_plan_connection *c, size
 void rv_deep_r_note(const rv_plan_connection *c, size_t row);
 int rv_deep_r_rewire(rv_engine *engine);
 
+
+/* Whether examples leave a record of every step, from which e-prop learns. */
+static inline bool rv_engine_learns_eprop(const rv_engine *engine)
+{
+    return engine->learn && engine->model->compiler == RV_COMPILER_EPROP;
+}
 
 /* Floats of an output's drive. */
 static inline size_t rv_drive_size(const rv_compiled_network *model)

@@ -154,7 +154,7 @@ int rv_forward_population(const rv_engine *engine, rv_block *block, rv_example *
 int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
-    const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
+    const bool eprop = rv_engine_learns_eprop(engine);
     double since = rv_profile_start(block->seconds);
     if (eprop)
         rv_eprop_before_step(engine, block, t);

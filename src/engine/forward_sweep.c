@@ -61,10 +61,10 @@ static int run_population(const rv_engine *engine, rv_block *block, rv_example *
     };
     int error = rv_arrive_ahead(engine, p, block->state, example, t, &run, block->ahead);
     rv_profile_lap(block->seconds, population, RV_PART_ARRIVALS, since);
-    if (!error)
+    if (!error) {
         p->run(&run);
-    if (!error)
         error = record_run(engine, p, &example->tapes[population], &run, t);
+    }
     if (!error && p->readout)
         rv_outputs_steps(engine, block, example, population, run.v, t, num);
     rv_profile_lap(block->seconds, population, RV_PART_NEURONS, since);
@@ -114,11 +114,9 @@ int rv_forward_from(const rv_engine *engine, rv_block *block, rv_example *exampl
 
 int rv_forward_sweep(const rv_engine *engine, rv_block *block, rv_example *example)
 {
-    const rv_compiled_network *model = engine->model;
-    const bool eprop = engine->learn && model->compiler == RV_COMPILER_EPROP;
-    if (!eprop)
+    if (!rv_engine_learns_eprop(engine))
         return rv_forward_from(engine, block, example, 0);
-    for (uint32_t t = 0; !example->error && t < model->num_steps; t++)
+    for (uint32_t t = 0; !example->error && t < engine->model->num_steps; t++)
         rv_forward_step(engine, block, example, t);
     return example->error;
 }

@@ -29,7 +29,7 @@ void rv_gradient_meet(const rv_engine *engine, const rv_worker *worker, const rv
     const uint32_t *ids = tape->ids + tape->offset[t];
     const size_t num = tape->offset[t + 1] - tape->offset[t], met = t + engine->model->rule->meets;
     const size_t num_negative = tape->negative ? tape->offset[t + 1] - tape->negative[t] : 0;
-    if (!num || !p->slots || p->after_sweep || (!c->delays && met + c->delay >= engine->model->num_steps))
+    if (!num || !rv_gradient_meets(p) || (!c->delays && met + c->delay >= engine->model->num_steps))
         return;
     float *slots = p->slots + leaf * p->rows.size;
     uint8_t *touched = p->touched + leaf * p->rows.num;

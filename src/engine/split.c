@@ -383,7 +383,7 @@ int rv_split_create(rv_engine *engine)
 {
     const rv_compiled_network *model = engine->model;
     if (engine->num_threads < 2 || engine->own_blocks || model->context->splits == RV_SPLIT_NEVER ||
-        (engine->learn && model->compiler == RV_COMPILER_EPROP))
+        rv_engine_learns_eprop(engine))
         return RV_OK;
     rv_split *split = rv_arena_alloc(engine->arena, 1, sizeof *split);
     if (!split)

@@ -206,24 +206,25 @@ RV_INLINE uint32_t rv_lowest_bit(uint64_t bits)
 
 #define RV_FEW_BITS 4 /* of a word, which are taken whether they are there or not: how many there are is hard to predict */
 
+/* Number k of rv_take_bits. */
+RV_INLINE void rv_take_lowest(uint32_t *ids, float *picked, const float *from, uint64_t bits, size_t first, size_t k)
+{
+    const uint32_t at = rv_lowest_bit(bits);
+    ids[k] = (uint32_t)first + at;
+    if (picked)
+        picked[k] = from[at % 64];
+}
+
 /* The numbers of the bits set in a word whose first is number `first`, ascending, into ids; and from[their place in the
  * word] (64) into picked, both NULL if not wanted. Returns how many. There is room for RV_FEW_BITS, however few. */
 RV_INLINE size_t rv_take_bits(uint32_t *ids, float *picked, const float *from, uint64_t bits, size_t first)
 {
     const size_t num = (size_t)__builtin_popcountll(bits);
 #pragma GCC unroll 4
-    for (int k = 0; k < RV_FEW_BITS; k++, bits &= bits - 1) {
-        const uint32_t at = rv_lowest_bit(bits);
-        ids[k] = (uint32_t)first + at;
-        if (picked)
-            picked[k] = from[at % 64];
-    }
-    for (size_t k = RV_FEW_BITS; k < num; k++, bits &= bits - 1) {
-        const uint32_t at = rv_lowest_bit(bits);
-        ids[k] = (uint32_t)first + at;
-        if (picked)
-            picked[k] = from[at % 64];
-    }
+    for (size_t k = 0; k < RV_FEW_BITS; k++, bits &= bits - 1)
+        rv_take_lowest(ids, picked, from, bits, first, k);
+    for (size_t k = RV_FEW_BITS; k < num; k++, bits &= bits - 1)
+        rv_take_lowest(ids, picked, from, bits, first, k);
     return num;
 }
 
