@@ -1,6 +1,6 @@
 /* Spike times to timesteps: the first t with t dt >= time, 1e-4 of a step and float32's rounding forgiven; num_steps for
  * what comes too late. Times are >= 0. Without branches, so that a register of times is converted at once. And the sort of
- * the few spikes of a step: each goes where as many others are smaller. */
+ * the spikes of each step. */
 #include <float.h>
 
 #include "kernels/isa.h"
@@ -20,11 +20,44 @@ void RV_ISA_NAME(rv_steps_of)(uint32_t *restrict steps, const float *restrict ti
     }
 }
 
+/* The few spikes of a step: out = the 2 <= num <= 16 ids (< 2^31), ascending; false if some are equal. Both have room for
+ * 16. How many there are is hard to predict, so that wide registers sort 16, whether they are there or not, in a bitonic
+ * network (Batcher 1968); elsewhere each goes where as many others are smaller. */
+#if defined(__AVX512F__)
+/* Lanes and their partners: the smaller stays, or, in those of `upper`, the larger. */
+#define EXCHANGE(v, upper, ...)                                                                                        \
+    do {                                                                                                               \
+        const __m512i other = _mm512_permutexvar_epi32(_mm512_setr_epi32(__VA_ARGS__), v);                             \
+        v = _mm512_mask_max_epi32(_mm512_min_epi32(v, other), upper, v, other);                                        \
+    } while (0)
+#define NEXT_ONE(v) EXCHANGE(v, 0xAAAA, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+#define NEXT_TWO(v) EXCHANGE(v, 0xCCCC, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+#define NEXT_FOUR(v) EXCHANGE(v, 0xF0F0, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
+#define TURN_FOUR(v) EXCHANGE(v, 0xCCCC, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12)
+#define TURN_EIGHT(v) EXCHANGE(v, 0xF0F0, 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8)
+#define TURN_ALL(v) EXCHANGE(v, 0xFF00, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+
+RV_INLINE bool sort_few(uint32_t *out, const uint32_t *ids, size_t num)
+{
+    const uint32_t there = (1U << num) - 1;
+    __m512i v = _mm512_mask_loadu_epi32(_mm512_set1_epi32(INT32_MAX), (__mmask16)there, ids);
+    NEXT_ONE(v);
+    TURN_FOUR(v);
+    NEXT_ONE(v);
+    TURN_EIGHT(v);
+    NEXT_TWO(v);
+    NEXT_ONE(v);
+    TURN_ALL(v);
+    NEXT_FOUR(v);
+    NEXT_TWO(v);
+    NEXT_ONE(v);
+    _mm512_storeu_si512(out, v);
+    return !(_mm512_cmpeq_epi32_mask(v, _mm512_alignr_epi32(v, v, 1)) & there >> 1);
+}
+#else
 typedef int32_t rv_loose_ids __attribute__((vector_size(4 * RV_WIDTH), aligned(4), may_alias));
 
-bool RV_ISA_NAME(rv_sort_few)(uint32_t *out, const uint32_t *ids, size_t num);
-
-bool RV_ISA_NAME(rv_sort_few)(uint32_t *out, const uint32_t *ids, size_t num)
+RV_INLINE bool sort_few(uint32_t *out, const uint32_t *ids, size_t num)
 {
     rv_veci part[RV_LANES / RV_WIDTH];
     size_t ranks = 0;
@@ -41,4 +74,27 @@ bool RV_ISA_NAME(rv_sort_few)(uint32_t *out, const uint32_t *ids, size_t num)
         ranks += rank;
     }
     return ranks == num * (num - 1) / 2; /* 0 + 1 + 2 ...: equal ones would have the same rank */
+}
+#endif
+
+size_t RV_ISA_NAME(rv_sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
+                                  size_t num_steps);
+
+size_t RV_ISA_NAME(rv_sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
+                                  size_t num_steps)
+{
+    uint32_t begin = t ? end[t - 1] : 0, used = offset[t];
+    for (; t < num_steps; t++) {
+        const uint32_t num = end[t] - begin;
+        if (num > RV_LANES)
+            break;
+        if (num == 1)
+            out[used] = ids[begin];
+        else if (num && !sort_few(out + used, ids + begin, num))
+            break;
+        begin = end[t];
+        used += num;
+        offset[t + 1] = used;
+    }
+    return t;
 }

@@ -64,8 +64,12 @@ typedef struct rv_kernels {
      * how many. ids has room for n. */
     size_t (*bits_to_ids)(uint32_t *ids, const uint64_t *words, size_t n);
 
-    /* out = the num <= 16 ids (< 2^31), ascending; false if some are equal. Both have room for 16. */
-    bool (*sort_few)(uint32_t *out, const uint32_t *ids, size_t num);
+    /* Sorts the spikes of timesteps t .. num_steps - 1, those of step t at ids[end[t - 1]] .. ids[end[t] - 1] (< 2^31),
+     * within each step: ascending to out from offset[t] on, where offset[t + 1] says that they end. Stops at the first
+     * step that has more than 16 spikes, or two of one neuron, and returns it, or else num_steps. ids and out have room
+     * for 16 more. */
+    size_t (*sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
+                         size_t num_steps);
 
     /* one step of Adam on n weights w with gradient g and moments m, v */
     void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);

@@ -8,15 +8,26 @@
 #define LEAF_WIDE 8   /* the same for a sum over leaves, of which some wait */
 #define LEAF_LEVELS 3 /* log2(RV_MAX_LEAVES) */
 
-/* Cuts [begin, end) into pieces whose number of registers is a constant for `call`, so that sums stay in registers. */
+/* Cuts [begin, end) into pieces whose number of registers is a constant for `call`, so that sums stay in registers. Few
+ * pieces: each walks the list once more, and where it ends is hard to predict. */
 #define FOR_BLOCKS(begin, end, call)                                                                                   \
     do {                                                                                                               \
         size_t j = (begin);                                                                                            \
         for (; j + WIDE * RV_WIDTH <= (end); j += WIDE * RV_WIDTH)                                                     \
             call(j, WIDE);                                                                                             \
-        for (; j + 4 * RV_WIDTH <= (end); j += 4 * RV_WIDTH)                                                           \
+        if (WIDE > 8 && j + 8 * RV_WIDTH <= (end)) {                                                                   \
+            call(j, 8);                                                                                                \
+            j += 8 * RV_WIDTH;                                                                                         \
+        }                                                                                                              \
+        if (j + 4 * RV_WIDTH <= (end)) {                                                                               \
             call(j, 4);                                                                                                \
-        for (; j < (end); j += RV_WIDTH)                                                                               \
+            j += 4 * RV_WIDTH;                                                                                         \
+        }                                                                                                              \
+        if (j + 2 * RV_WIDTH <= (end)) {                                                                               \
+            call(j, 2);                                                                                                \
+            j += 2 * RV_WIDTH;                                                                                         \
+        }                                                                                                              \
+        if (j < (end))                                                                                                 \
             call(j, 1);                                                                                                \
     } while (0)
 
@@ -238,7 +249,8 @@ static double sum_squares(const float *x, size_t n)
 }
 
 void RV_ISA_NAME(rv_steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
-bool RV_ISA_NAME(rv_sort_few)(uint32_t *out, const uint32_t *ids, size_t num);
+size_t RV_ISA_NAME(rv_sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
+                                  size_t num_steps);
 void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
 void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alpha, float momentum);
 
@@ -258,7 +270,7 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .clip = clip,
     .sum_squares = sum_squares,
     .steps_of = RV_ISA_NAME(rv_steps_of),
-    .sort_few = RV_ISA_NAME(rv_sort_few),
+    .sort_steps = RV_ISA_NAME(rv_sort_steps),
     .adam = RV_ISA_NAME(rv_adam),
     .sgd = RV_ISA_NAME(rv_sgd),
 };

@@ -10,7 +10,7 @@
 #include "data/spikes.h"
 #include "kernels/kernels.h"
 
-#define FEW_IDS 16  /* that a register sorts */
+#define FEW_IDS 16  /* that a kernel sorts, and room behind for those that are not there */
 #define MANY_IDS 48 /* that insertion would not sort well */
 
 int rv_binner_create(rv_binner *binner, rv_context *context, size_t num_neurons, uint32_t num_steps, double dt)
@@ -86,18 +86,11 @@ static uint32_t sort_and_move(rv_binner *b, uint32_t *out, uint32_t *ids, uint32
     return kept;
 }
 
-/* The ids of one step, in the order of the data, ascending to out; returns how many. */
-static uint32_t sort_step(rv_binner *b, const rv_kernels *kernels, uint32_t *out, const uint32_t *ids, uint32_t num)
+/* The ids of a step that the kernels leave, in the order of the data, ascending to out; returns how many. */
+static uint32_t sort_step(rv_binner *b, uint32_t *out, const uint32_t *ids, uint32_t num)
 {
-    if (b->num_moved == 0) {
-        if (num < 2 || (num <= FEW_IDS && kernels->sort_few(out, ids, num))) {
-            if (num == 1)
-                out[0] = ids[0];
-            return num;
-        }
-        if (num > FEW_IDS && b->num_words <= num && sort_bits(b, out, ids, num) == num)
-            return num;
-    }
+    if (b->num_moved == 0 && num > FEW_IDS && b->num_words <= num && sort_bits(b, out, ids, num) == num)
+        return num;
     uint32_t *all = b->moved + b->capacity; /* behind those that may move on */
     memcpy(all, ids, num * sizeof *all);
     memcpy(all + num, b->moved, b->num_moved * sizeof *all);
@@ -171,15 +164,16 @@ static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const ui
         find_steps(b, ids16, ids32, (uint32_t)num);
     else
         sort_by_step(b, ids16, ids32, (uint32_t)num);
-    uint32_t used = 0, begin = 0;
     b->num_moved = 0;
-    for (uint32_t t = 0; t < b->num_steps; t++) {
-        const uint32_t end = b->end[t];
-        b->offset[t] = used;
-        used += sort_step(b, kernels, b->ids + used, b->by_step + begin, end - begin);
-        begin = end;
+    b->offset[0] = 0;
+    for (size_t t = 0; t < b->num_steps; t++) {
+        if (b->num_moved == 0)
+            t = kernels->sort_steps(b->ids, b->offset, b->by_step, b->end, t, b->num_steps);
+        if (t == b->num_steps)
+            break;
+        const uint32_t begin = t ? b->end[t - 1] : 0, used = b->offset[t];
+        b->offset[t + 1] = used + sort_step(b, b->ids + used, b->by_step + begin, b->end[t] - begin);
     }
-    b->offset[b->num_steps] = used;
     return RV_OK;
 }
 
