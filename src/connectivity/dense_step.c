@@ -8,7 +8,8 @@
 static void forward(const rv_links *l, float *acc, const float *from, const float *decay, const uint32_t *ids,
                     size_t num)
 {
-    l->kernels->add_rows(acc, from, decay, l->weight, l->rows.stride, ids, num, 0, l->n_pad);
+    const rv_spike_rows list = {l->weight, l->rows.stride, ids, num};
+    l->kernels->add_lists(acc, from, decay, &list, 1, l->n_pad);
 }
 
 static void back(const rv_links *l, float *out, const uint32_t *ids, size_t num, const float *x)
@@ -34,7 +35,7 @@ static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t 
     (void)row;
     if (!add)
         memset(out + begin, 0, (end - begin) * sizeof *out);
-    l->kernels->add_rows(out, out, NULL, x, x_stride, entries, num, begin, end);
+    l->kernels->add_rows(out, x, x_stride, entries, num, begin, end);
 }
 
 static void row_leaves(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,
@@ -123,6 +124,7 @@ static void gradient_delayed(const rv_links *l, float *gradient_rows, uint8_t *t
 extern const rv_connectivity_ops RV_ISA_NAME(rv_dense_ops);
 const rv_connectivity_ops RV_ISA_NAME(rv_dense_ops) = {
     .forward = forward,
+    .adds_rows = true,
     .back = back,
     .gradient = gradient,
     .weigh = weigh,

@@ -76,6 +76,7 @@ typedef struct rv_connectivity_ops {
     /* acc[j] = from[j] * decay[j] + sum of the weights of ids to j; decay NULL = 1, and from is acc */
     void (*forward)(const rv_links *links, float *acc, const float *from, const float *decay, const uint32_t *ids,
                     size_t num);
+    bool adds_rows; /* that is to add rows of `weight`, as add_lists of the kernels does, which takes many connections at once */
     /* out[k] += sum over the targets j of ids[k]: weight * x[j]; out has room for num rounded up to 4 */
     void (*back)(const rv_links *links, float *out, const uint32_t *ids, size_t num, const float *x);
     /* gradient of each weight from ids to j += x[j], in the weights' rows; touched: a flag of each, see scatter_rows.

@@ -19,6 +19,26 @@ static void negate(float *x, size_t n)
         x[j] = -x[j];
 }
 
+/* ---- afferents ---- */
+
+void rv_afferents_open(const rv_engine *engine, const rv_block *block, const rv_example *example)
+{
+    const rv_compiled_network *model = engine->model;
+    for (uint32_t i = 0; i < model->num_connections; i++) {
+        const rv_plan_connection *c = &model->connections[i];
+        const rv_tape *tape = &example->tapes[c->source];
+        block->afferents[i] = (rv_afferent){
+            .tape = tape,
+            .ago = 1 + (c->delays ? 0 : c->delay),
+            .adds_rows = c->ops->adds_rows && !c->delays && !c->far && !tape->negative && !example->goes_on,
+            .weight = c->links.weight,
+            .stride = c->links.rows.stride,
+        };
+    }
+}
+
+/* ---- one step ---- */
+
 /* Spikes that arrive in a step: (num) ids, then those of (num_negative) negative ones. */
 typedef struct arrivals {
     const uint32_t *ids;
@@ -27,8 +47,8 @@ typedef struct arrivals {
 
 /* Those of step t through connection c: of the step before, or of as many before that as it is delayed; they may be the
  * example before's. */
-static inline arrivals spikes_of(const rv_compiled_network *model, const rv_plan_connection *c,
-                                 const rv_example *example, uint32_t t)
+static arrivals spikes_of(const rv_compiled_network *model, const rv_plan_connection *c, const rv_example *example,
+                          uint32_t t)
 {
     const uint32_t ago = 1 + (c->delays ? 0 : c->delay);
     const bool before = t < ago;
@@ -87,44 +107,48 @@ static int arrive_through(const rv_engine *engine, uint32_t i, const rv_sum *sum
     return RV_OK;
 }
 
-/* Step t of one group of p: in_syn becomes `from`, decayed, and what arrives. */
-static int arrive_group(const rv_engine *engine, const rv_plan_population *p, const rv_plan_group *g, float *state,
-                        const float *from, float *in_syn, rv_example *example, uint32_t t)
+/* Step t of one group of p: in_syn becomes `from`, decayed, and what arrives, connection by connection. */
+static int arrive_group(const rv_engine *engine, const rv_block *block, const rv_plan_population *p,
+                        const rv_plan_group *g, const float *from, float *in_syn, rv_example *example, uint32_t t)
 {
     const rv_compiled_network *model = engine->model;
-    const float *decay = g->beta;
+    const uint32_t end = g->first_connection + g->num_connections;
+    rv_sum sum = {in_syn, from, g->beta, {block->state + g->pending, g->num_pending, p->n_pad}};
     int error = RV_OK;
     if (g->num_pending) {
-        model->kernels->multiply(in_syn, from, decay, p->n_pad);
-        from = in_syn;
-        decay = NULL;
+        model->kernels->multiply(in_syn, from, g->beta, p->n_pad);
+        sum.from = in_syn;
+        sum.decay = NULL;
     }
-    for (uint32_t i = g->first_connection; !error && i < g->first_connection + g->num_connections; i++) {
-        const rv_plan_connection *c = &model->connections[i];
-        if (c->delays || c->far || example->tapes[c->source].negative) {
-            const rv_sum sum = {in_syn, from, decay, {state + g->pending, g->num_pending, p->n_pad}};
-            error = arrive_through(engine, i, &sum, example, t);
-        } else {
-            const arrivals spikes = spikes_of(model, c, example, t);
-            c->ops->forward(&c->links, in_syn, from, decay, spikes.ids, spikes.num);
-        }
-        from = in_syn;
-        decay = NULL;
+    for (uint32_t i = g->first_connection; !error && i < end;) {
+        rv_spike_rows lists[RV_LISTS_AT_ONCE];
+        size_t num = 0;
+        for (; i < end && num < RV_LISTS_AT_ONCE && block->afferents[i].adds_rows; i++)
+            lists[num++] = rv_afferent_rows(&block->afferents[i], t);
+        if (num)
+            model->kernels->add_lists(in_syn, sum.from, sum.decay, lists, num, p->n_pad);
+        else
+            error = arrive_through(engine, i++, &sum, example, t);
+        sum.from = in_syn;
+        sum.decay = NULL;
     }
     if (g->num_pending)
-        pending_collect(model, g, in_syn, state, p->n_pad, t);
+        pending_collect(model, g, in_syn, block->state, p->n_pad, t);
     return error;
 }
 
-int rv_arrive(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example, uint32_t t)
+int rv_arrive(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population, uint32_t t)
 {
+    const rv_plan_population *p = &engine->model->populations[population];
     int error = RV_OK;
     for (size_t k = 0; !error && k < p->num_groups; k++) {
-        float *in_syn = state + p->groups[k].in_syn;
-        error = arrive_group(engine, p, &p->groups[k], state, in_syn, in_syn, example, t);
+        float *in_syn = block->state + p->groups[k].in_syn;
+        error = arrive_group(engine, block, p, &p->groups[k], in_syn, in_syn, example, t);
     }
     return error;
 }
+
+/* ---- steps of a block ---- */
 
 /* Whether nothing arrives in the num steps from t on. Far connections need every step, to make room for what is on its
  * way. */
@@ -142,16 +166,17 @@ static bool is_quiet(const rv_plan_group *g, const rv_plan_connection *connectio
     return !g->num_pending;
 }
 
-int rv_arrive_ahead(const rv_engine *engine, const rv_plan_population *p, float *state, rv_example *example,
-                    uint32_t t, rv_neuron_run *run, float *in_syn)
+int rv_arrive_ahead(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population, uint32_t t,
+                    rv_neuron_run *run)
 {
     const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
     const rv_plan_group *g = &p->groups[0];
-    const float *before = state + g->in_syn;
+    const float *before = block->state + g->in_syn;
     uint32_t num_quiet = 0;
     int error = RV_OK;
     run->arrived = 0;
-    run->in_syn = in_syn;
+    run->in_syn = block->ahead;
     if (is_quiet(g, model->connections, example, t, (uint32_t)run->num_steps))
         return RV_OK;
     for (uint32_t k = 0; !error && k < run->num_steps; k++) {
@@ -159,13 +184,13 @@ int rv_arrive_ahead(const rv_engine *engine, const rv_plan_population *p, float 
             num_quiet++;
             continue;
         }
-        float *row = in_syn + k * p->n_pad;
+        float *row = block->ahead + k * p->n_pad;
         if (num_quiet) {
             model->kernels->decay(row, before, g->beta, p->n_pad, num_quiet);
             before = row;
             num_quiet = 0;
         }
-        error = arrive_group(engine, p, g, state, before, row, example, t + k);
+        error = arrive_group(engine, block, p, g, before, row, example, t + k);
         run->arrived |= (uint64_t)1 << k;
         before = row;
     }

@@ -58,7 +58,8 @@ int rv_block_make_steps(const rv_engine *engine, rv_block *block)
     const rv_compiled_network *model = engine->model;
     block->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *block->steps);
     block->pointers = rv_arena_alloc(engine->arena, model->num_populations * POINTERS, sizeof *block->pointers);
-    return block->steps && block->pointers ? RV_OK : RV_ERR_MEMORY;
+    block->afferents = rv_arena_alloc(engine->arena, model->num_connections, sizeof *block->afferents);
+    return block->steps && block->pointers && block->afferents ? RV_OK : RV_ERR_MEMORY;
 }
 
 static int make_block(rv_engine *engine, rv_block *block)

@@ -146,11 +146,22 @@ typedef struct rv_example {
     int error;
 } rv_example;
 
+/* A connection as a step of the sweep forward sees it: few numbers, close together, as rows of weights keep pushing all
+ * else out of the first cache. */
+typedef struct rv_afferent {
+    const rv_tape *tape;   /* its source's */
+    uint32_t ago;          /* what arrives in step t was emitted in step t - ago */
+    bool adds_rows;        /* spikes add rows, and that is all */
+    const float *weight;   /* adds_rows: of a spike of neuron i, from weight + i * stride on */
+    size_t stride;
+} rv_afferent;
+
 /* State of an example while it is swept forward. */
 typedef struct rv_block {
     float *state;          /* (block_size) */
     rv_neuron_step *steps; /* [populations] arguments of the kernels, pointing into state */
     float **pointers;      /* storage of the arrays of pointers in steps */
+    rv_afferent *afferents; /* [connections] of the example that is swept */
     uint64_t *fired; /* (block_steps, rv_fired_words(max_n_pad)) */
     float *ahead;    /* (3, block_steps, n_pad) of a population's run of steps: in_syn, crossings, V */
     float *scratch;  /* (2, max_n_pad) */

@@ -64,6 +64,7 @@ void rv_forward_begin(const rv_engine *engine, rv_block *block, rv_example *exam
 {
     const rv_compiled_network *model = engine->model;
     rv_carry_begin(engine, block, example);
+    rv_afferents_open(engine, block, example);
     example->error = RV_OK;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
@@ -139,7 +140,7 @@ int rv_forward_population(const rv_engine *engine, rv_block *block, rv_example *
         skip_step(&example->tapes[population], t);
         return RV_OK;
     }
-    int error = rv_arrive(engine, p, block->state, example, t);
+    int error = rv_arrive(engine, block, example, population, t);
     rv_profile_lap(block->seconds, population, RV_PART_ARRIVALS, since);
     if (!error)
         error = step_population(engine, block, example, population, t);

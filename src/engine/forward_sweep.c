@@ -59,7 +59,7 @@ static int run_population(const rv_engine *engine, rv_block *block, rv_example *
         .crossing = engine->learn && p->adjoint && p->model->num_crossing ? block->ahead + rows : NULL,
         .v = p->readout && p->model->voltage >= 0 ? block->ahead + 2 * rows : NULL,
     };
-    int error = rv_arrive_ahead(engine, p, block->state, example, t, &run, block->ahead);
+    int error = rv_arrive_ahead(engine, block, example, population, t, &run);
     rv_profile_lap(block->seconds, population, RV_PART_ARRIVALS, since);
     if (!error) {
         p->run(&run);
@@ -69,6 +69,75 @@ static int run_population(const rv_engine *engine, rv_block *block, rv_example *
         rv_outputs_steps(engine, block, example, population, run.v, t, num);
     rv_profile_lap(block->seconds, population, RV_PART_NEURONS, since);
     return error;
+}
+
+/* Whether a part is one population that nobody looks at, on which rows are added, and that is all. */
+static bool cycles_alone(const rv_engine *engine, const rv_block *block, const rv_example *example,
+                         const rv_plan_part *part)
+{
+    const uint32_t population = engine->model->order[part->begin];
+    const rv_plan_population *p = &engine->model->populations[population];
+    bool alone = part->end - part->begin == 1 && !rv_taps_watch(example, population) && p->begin == 0 &&
+        p->end == engine->model->num_steps && !p->model->takes_values && !p->is_signed && !p->readout;
+    for (size_t g = 0; g < p->num_groups; g++)
+        alone = alone && !p->groups[g].num_pending && p->groups[g].num_connections <= RV_LISTS_AT_ONCE;
+    for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++)
+        alone = alone && block->afferents[i].adds_rows;
+    return alone;
+}
+
+/* What arrives at one of its synapse groups. */
+typedef struct group_arrivals {
+    float *in_syn;
+    const float *beta;
+    const rv_afferent *in; /* (num) */
+    uint32_t num;
+} group_arrivals;
+
+typedef void (*add_lists_fn)(float *acc, const float *from, const float *decay, const rv_spike_rows *lists,
+                             size_t num_lists, size_t n);
+
+static inline void arrive(add_lists_fn add_lists, const group_arrivals *group, size_t n_pad, uint32_t t)
+{
+    rv_spike_rows lists[RV_LISTS_AT_ONCE];
+    for (uint32_t i = 0; i < group->num; i++)
+        lists[i] = rv_afferent_rows(&group->in[i], t);
+    add_lists(group->in_syn, group->in_syn, group->beta, lists, group->num, n_pad);
+}
+
+/* It takes timesteps begin .. end - 1: as rv_forward_population does one, but all that does not change from step to step
+ * is close at hand. Rows of weights push all else out of the first cache. */
+static int cycle_alone(const rv_engine *engine, rv_block *block, rv_example *example, uint32_t population,
+                       uint32_t begin, uint32_t end, double *since)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    const add_lists_fn add_lists = engine->model->kernels->add_lists;
+    const size_t n_pad = p->n_pad, num_groups = p->num_groups, num_crossing = (size_t)p->model->num_crossing;
+    size_t (*const forward)(const rv_neuron_step *) = p->forward;
+    double *const seconds = block->seconds;
+    rv_neuron_step *const step = &block->steps[population];
+    rv_tape *const tape = &example->tapes[population];
+    uint32_t *const offset = tape->offset;
+    group_arrivals groups[RV_MAX_GROUPS];
+    for (size_t g = 0; g < num_groups; g++)
+        groups[g] = (group_arrivals){block->state + p->groups[g].in_syn, p->groups[g].beta,
+                                     block->afferents + p->groups[g].first_connection, p->groups[g].num_connections};
+    step->num_negative = NULL;
+    for (uint32_t t = begin; t < end; t++) {
+        const uint32_t used = offset[t];
+        const int error = used + n_pad > tape->capacity ? rv_tape_reserve(engine, p, tape, used, n_pad) : RV_OK;
+        if (error)
+            return error;
+        for (size_t g = 0; g < num_groups; g++)
+            arrive(add_lists, &groups[g], n_pad, t);
+        rv_profile_lap(seconds, population, RV_PART_ARRIVALS, since);
+        step->t = t;
+        step->ids = tape->ids + used;
+        step->crossing = tape->crossing ? tape->crossing + used * num_crossing : NULL;
+        offset[t + 1] = used + (uint32_t)forward(step);
+        rv_profile_lap(seconds, population, RV_PART_NEURONS, since);
+    }
+    return RV_OK;
 }
 
 static int step_through(const rv_engine *engine, rv_block *block, rv_example *example, const rv_plan_part *part,
@@ -96,6 +165,8 @@ int rv_forward_part(const rv_engine *engine, rv_block *block, rv_example *exampl
         if (runs(engine->model, p))
             return run_population(engine, block, example, first, begin, end - begin, since);
     }
+    if (p->forward && cycles_alone(engine, block, example, part))
+        return cycle_alone(engine, block, example, first, begin, end, since);
     return step_through(engine, block, example, part, begin, end, since);
 }
 

@@ -137,10 +137,13 @@ void rv_slice_begin(rv_slice *slice, rv_example *example, size_t rank, size_t nu
     slice->example.tapes = tapes;
     rv_neuron_step *steps = slice->block.steps;
     float **pointers = slice->block.pointers;
+    rv_afferent *afferents = slice->block.afferents;
     slice->block = whole->blocks[rank];
     slice->block.steps = steps;
     slice->block.pointers = pointers;
+    slice->block.afferents = afferents;
     rv_block_aim(&slice->block, &slice->model);
+    rv_afferents_open(&slice->engine, &slice->block, &slice->example);
     if (rank) /* at rest, as block 0 is */
         memcpy(slice->block.state, model->initial_block, model->block_size * sizeof *slice->block.state);
 }

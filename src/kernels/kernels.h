@@ -17,14 +17,27 @@ typedef struct rv_adam_step {
     float scale_m, scale_v; /* 1 / (1 - beta1^n), 1 / (1 - beta2^n) */
 } rv_adam_step;
 
+/* Rows of a matrix that spikes add: rows[ids[0]], rows[ids[1]], ... */
+typedef struct rv_spike_rows {
+    const float *rows;
+    size_t stride; /* floats from row to row */
+    const uint32_t *ids;
+    size_t num;
+} rv_spike_rows;
+
 #define RV_MAX_LEAVES 8 /* of the gradient's sum: threads x ranks that share a batch without waiting */
 
 typedef struct rv_kernels {
     const char *name;
 
-    /* acc[j] = from[j] * decay[j] + rows[ids[0]][j] + rows[ids[1]][j] + ...; decay NULL = 1, and from is acc */
-    void (*add_rows)(float *acc, const float *from, const float *decay, const float *rows, size_t stride,
-                     const uint32_t *ids, size_t num, size_t begin, size_t end);
+    /* acc[j] += rows[ids[0]][j] + rows[ids[1]][j] + ..., one after the other, for j in [begin, end) */
+    void (*add_rows)(float *acc, const float *rows, size_t stride, const uint32_t *ids, size_t num, size_t begin,
+                     size_t end);
+
+    /* acc[j] = from[j] * decay[j] + the rows of lists[0], then of lists[1], ..., as if added by add_rows, for n targets;
+     * decay NULL = 1. acc may be from. */
+    void (*add_lists)(float *acc, const float *from, const float *decay, const rv_spike_rows *lists, size_t num_lists,
+                      size_t n);
 
     /* out (n) = the sums of num_leaves (1, 2, 4, ... RV_MAX_LEAVES) lists of rows, joined in a binary tree: list l is
      * ids[first[l]] .. ids[first[l + 1] - 1] */

@@ -31,38 +31,55 @@
             call(j, 1);                                                                                                \
     } while (0)
 
-RV_INLINE void add_rows_block(rv_vec *acc, const rv_vec *from, const rv_vec *decay, const float *rows, size_t stride,
-                              const uint32_t *ids, size_t num, int count)
+RV_INLINE void add_list(rv_vec *sum, const rv_spike_rows *list, size_t j, int count)
 {
-    rv_vec sum[WIDE];
-#pragma GCC unroll 16
-    for (int i = 0; i < count; i++) {
-        sum[i] = from[i];
-        if (decay)
-            sum[i] *= decay[i];
-    }
+    const float *rows = list->rows + j;
+    const uint32_t *ids = list->ids;
+    const size_t stride = list->stride, num = list->num;
     for (size_t k = 0; k < num; k++) {
         const rv_vec *row = rv_cat(rows + ids[k] * stride);
 #pragma GCC unroll 16
         for (int i = 0; i < count; i++)
             sum[i] += row[i];
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < count; i++)
-        acc[i] = sum[i];
 }
 
-static void add_rows(float *acc, const float *from, const float *decay, const float *rows, size_t stride,
-                     const uint32_t *ids, size_t num, size_t begin, size_t end)
+RV_INLINE void add_lists_block(float *acc, const float *from, const float *decay, const rv_spike_rows *lists,
+                               size_t num_lists, size_t j, int count)
 {
-#define DECAYED(j, count)                                                                                              \
-    add_rows_block(rv_at(acc + (j)), rv_cat(from + (j)), rv_cat(decay + (j)), rows + (j), stride, ids, num, count)
-#define KEPT(j, count)                                                                                                 \
-    add_rows_block(rv_at(acc + (j)), rv_cat(from + (j)), NULL, rows + (j), stride, ids, num, count)
+    rv_vec sum[WIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++) {
+        sum[i] = rv_cat(from + j)[i];
+        if (decay)
+            sum[i] *= rv_cat(decay + j)[i];
+    }
+    for (size_t l = 0; l < num_lists; l++)
+        add_list(sum, &lists[l], j, count);
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        rv_at(acc + j)[i] = sum[i];
+}
+
+static void add_rows(float *acc, const float *rows, size_t stride, const uint32_t *ids, size_t num, size_t begin,
+                     size_t end)
+{
+    const rv_spike_rows list = {rows, stride, ids, num};
+#define ADD_LIST(j, count) add_lists_block(acc, acc, NULL, &list, 1, j, count)
+    if (num)
+        FOR_BLOCKS(begin, end, ADD_LIST);
+#undef ADD_LIST
+}
+
+static void add_lists(float *acc, const float *from, const float *decay, const rv_spike_rows *lists, size_t num_lists,
+                      size_t n)
+{
+#define DECAYED(j, count) add_lists_block(acc, from, decay, lists, num_lists, j, count)
+#define KEPT(j, count) add_lists_block(acc, from, NULL, lists, num_lists, j, count)
     if (decay)
-        FOR_BLOCKS(begin, end, DECAYED);
-    else if (num)
-        FOR_BLOCKS(begin, end, KEPT);
+        FOR_BLOCKS(0, n, DECAYED);
+    else
+        FOR_BLOCKS(0, n, KEPT);
 #undef DECAYED
 #undef KEPT
 }
@@ -257,6 +274,7 @@ void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alp
 extern const rv_kernels RV_ISA_NAME(rv_kernels);
 const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .add_rows = add_rows,
+    .add_lists = add_lists,
     .add_leaves = add_leaves,
     .dot_rows = dot_rows,
     .weigh_rows = weigh_rows,
