@@ -130,9 +130,18 @@ static bool can_sum_rows(const rv_compiled_network *model, const rv_plan_connect
 
 /* Slots that stay in cache are as well added to while sweeping; and a list gathers from one row of adjoints, which does,
  * faster than from all of them. */
-static bool gains_after_sweep(const rv_plan_connection *c)
+static bool gains_after_sweep(const rv_compiled_network *model, const rv_plan_connection *c)
 {
-    return !c->links.rows.begin && c->links.rows.size * sizeof(float) > CACHED_SLOTS_BYTES;
+    return can_sum_rows(model, c) && !c->links.rows.begin && c->links.rows.size * sizeof(float) > CACHED_SLOTS_BYTES;
+}
+
+/* Small ones do not pay for sorting spikes by neuron, unless they are sorted anyhow. */
+static bool goes_along(const rv_compiled_network *model, const rv_plan_connection *c)
+{
+    bool sorted = false;
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        sorted |= model->connections[i].source == c->source && gains_after_sweep(model, &model->connections[i]);
+    return sorted && !c->links.rows.begin;
 }
 
 int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *c)
@@ -140,7 +149,7 @@ int rv_plan_connection_learning(rv_compiled_network *model, rv_plan_connection *
     const bool sums_rows = can_sum_rows(model, c), slots = !model->rows || !sums_rows;
     int error = RV_OK;
     c->weight.after_sweep =
-        model->after_sweep && sums_rows && (model->learning.schedule == RV_SCHEDULE_EXAMPLES || gains_after_sweep(c));
+        model->after_sweep && sums_rows && (model->learning.schedule == RV_SCHEDULE_EXAMPLES || goes_along(model, c));
     model->populations[c->source].after_sweep |= c->weight.after_sweep;
     model->populations[c->source].has_outgoing = true;
     model->populations[c->source].has_rows |= !slots;
@@ -172,9 +181,8 @@ static void choose_schedule(rv_compiled_network *model)
         (double)model->history_size * sizeof(float) * ((double)model->num_steps + 1 + model->max_delay);
     bool any = false, gains = false;
     for (uint32_t i = 0; i < model->num_connections; i++) {
-        const bool can = can_sum_rows(model, &model->connections[i]);
-        any |= can;
-        gains |= can && gains_after_sweep(&model->connections[i]);
+        any |= can_sum_rows(model, &model->connections[i]);
+        gains |= gains_after_sweep(model, &model->connections[i]);
     }
     model->rows = any && (schedule == RV_SCHEDULE_ROWS ||
                           (schedule == RV_SCHEDULE_AUTO && bytes * (double)model->batch_size <= ROWS_MAX_BYTES));

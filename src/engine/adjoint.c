@@ -14,54 +14,48 @@ typedef struct later {
 } later;
 
 static void add_gradient(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
-                         const rv_plan_connection *c, const rv_plan_group *group, const rv_ring *lambda_i,
-                         const rv_ring *difference, size_t leaf, uint32_t t)
+                         const rv_efferent *out, size_t leaf, uint32_t t)
 {
-    rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, lambda_i, c->weighed ? group->factor : NULL);
-    rv_gradient_meet(engine, worker, example, c, &c->delay_parameter, leaf, t, difference, NULL);
+    const rv_plan_connection *c = out->connection;
+    const float *factor = c->weighed ? engine->model->populations[c->target].groups[c->group].factor : NULL;
+    rv_gradient_meet(engine, worker, example, c, &c->weight, leaf, t, &out->lambda_i, factor);
+    rv_gradient_meet(engine, worker, example, c, &c->delay_parameter, leaf, t, &out->difference, NULL);
 }
 
-/* Gradient and feedback of the spikes of step t through connection c, whose targets they met in step t + 1 + delay. */
-static void meet_connection(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
-                            uint32_t connection, size_t leaf, uint32_t t)
+/* Feedback of spikes from the targets of a connection. */
+static void take_back(const rv_compiled_network *model, const rv_efferent *out, float *back, const uint32_t *ids,
+                      size_t num, uint32_t t)
 {
-    const rv_compiled_network *model = engine->model;
-    const rv_plan_connection *c = &model->connections[connection];
-    const rv_plan_group *group = &model->populations[c->target].groups[c->group];
-    const rv_tape *tape = &example->tapes[c->source];
-    const uint32_t *ids = tape->ids + tape->offset[t];
-    const size_t num = tape->offset[t + 1] - tape->offset[t], met = t + model->rule->meets + c->delay;
-    float *back = worker->back + c->source * model->max_n_pad;
-    rv_ring lambda_i = after->lambda_i, difference = after->difference;
-    lambda_i.base += group->history;
-    difference.base += group->difference == RV_NONE ? 0 : group->difference;
-    if (c->far)
-        rv_flights_meet(engine, worker, example, connection, leaf, &lambda_i,
-                        group->difference == RV_NONE ? NULL : &difference, t);
-    if (c->far || !num)
-        return;
-    if (rv_gradient_meets(&c->weight) || rv_gradient_meets(&c->delay_parameter))
-        add_gradient(engine, worker, example, c, group, &lambda_i, &difference, leaf, t);
-    if (model->populations[c->source].model->is_input)
-        return;
+    const rv_plan_connection *c = out->connection;
     if (c->delays)
-        c->ops->back_delayed(&c->links, back, ids, num, &difference, t + model->rule->meets);
-    else if (met < model->num_steps)
-        c->ops->back(&c->links, back, ids, num, rv_ring_row(&difference, met));
+        c->ops->back_delayed(&c->links, back, ids, num, &out->difference, t + model->rule->meets);
+    else if (t + out->reach < model->num_steps)
+        c->ops->back(&c->links, back, ids, num, rv_ring_row(&out->difference, t + out->reach));
 }
 
 /* Everything that the spikes of step t of a population meet. */
-static void meet_targets(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
-                         uint32_t population, size_t leaf, uint32_t t, double *since)
+static void meet_targets(const rv_engine *engine, rv_worker *worker, const rv_example *example, uint32_t population,
+                         size_t leaf, uint32_t t, double *since)
 {
     const rv_compiled_network *model = engine->model;
     const rv_plan_population *p = &model->populations[population];
-    const uint32_t *offset = example->tapes[population].offset;
+    const rv_tape *tape = &example->tapes[population];
+    const uint32_t *ids = tape->ids + tape->offset[t];
+    const size_t num = tape->offset[t + 1] - tape->offset[t];
+    const rv_efferent *out = worker->efferents + p->first_efferent;
+    float *back = worker->back + population * model->max_n_pad;
     if (!p->model->is_input)
-        memset(worker->back + population * model->max_n_pad, 0, rv_pad(offset[t + 1] - offset[t]) * sizeof(float));
+        for (size_t k = 0; k < num; k++)
+            back[k] = 0;
     for (uint32_t i = 0; i < p->num_outgoing && t + 1 < model->num_steps; i++) {
-        meet_connection(engine, worker, example, after, p->outgoing[i], leaf, t);
-        rv_profile_lap(worker->seconds, model->connections[p->outgoing[i]].target, RV_PART_BACKWARD, since);
+        if (out[i].far)
+            rv_flights_meet(engine, worker, example, p->outgoing[i], leaf, &out[i].lambda_i,
+                            out[i].difference.base ? &out[i].difference : NULL, t);
+        else if (num && out[i].adds)
+            add_gradient(engine, worker, example, &out[i], leaf, t);
+        if (num && out[i].backs)
+            take_back(model, &out[i], back, ids, num, t);
+        rv_profile_lap(worker->seconds, out[i].connection->target, RV_PART_BACKWARD, since);
     }
 }
 
@@ -93,44 +87,26 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
     const rv_plan_population *p = &model->populations[population];
     const rv_tape *tape = &example->tapes[population];
     const uint32_t spikes = tape->offset[t + 1 - num];
-    const float *next[RV_MAX_GROUPS], *beta[RV_MAX_GROUPS], *flow[RV_MAX_GROUPS];
-    float *lambda_i[RV_MAX_GROUPS], *difference[RV_MAX_GROUPS];
-    size_t drive_stride;
-    rv_drive_kick(engine, worker, example, population, t + 1 - num);
-    const float *drive = rv_drive_of(engine, worker, example, population, t, num, &drive_stride);
+    rv_adjoint_step *step = &worker->steps[population];
+    float **next = worker->pointers + population * RV_ADJOINT_POINTERS;
+    float **lambda_i = next + RV_MAX_GROUPS, **difference = lambda_i + RV_MAX_GROUPS;
+    float *row = rv_ring_row(&after->lambda_i, t), *row_next = rv_ring_row(&after->lambda_i, t + 1);
+    float *row_difference = rv_ring_row(&after->difference, t);
     for (size_t g = 0; g < p->num_groups; g++) {
         const rv_plan_group *group = &p->groups[g];
-        next[g] = rv_ring_row(&after->lambda_i, t + 1) + group->history;
-        lambda_i[g] = rv_ring_row(&after->lambda_i, t) + group->history;
-        difference[g] =
-            group->difference == RV_NONE ? NULL : rv_ring_row(&after->difference, t) + group->difference;
-        beta[g] = group->beta;
-        flow[g] = group->flow;
+        next[g] = row_next + group->history;
+        lambda_i[g] = row + group->history;
+        difference[g] = group->difference == RV_NONE ? NULL : row_difference + group->difference;
     }
-    p->adjoint(&(rv_adjoint_step){
-        .n_pad = p->n_pad,
-        .num_steps = num,
-        .lambda_v = worker->adjoint + p->lambda_v,
-        .lambda_a = p->model->adapts ? worker->adjoint + p->lambda_a : NULL,
-        .num_groups = p->num_groups,
-        .lambda_i_next = next,
-        .lambda_i = lambda_i,
-        .difference = difference,
-        .lambda_i_stride = after->lambda_i.stride,
-        .difference_stride = after->difference.stride,
-        .drive_stride = drive_stride,
-        .mask = p->mask,
-        .alpha = p->coeff[p->model->alpha_coeff],
-        .beta = beta,
-        .flow = flow,
-        .drive = drive,
-        .coeff = (const float *const *)p->coeff,
-        .ids = tape->ids + spikes,
-        .crossing = tape->crossing ? tape->crossing + spikes * (size_t)p->model->num_crossing : NULL,
-        .back = worker->back + population * model->max_n_pad,
-        .num = tape->offset[t + 2 - num] - spikes,
-        .penalty = engine->penalty[population],
-    });
+    if (p->readout) {
+        rv_drive_kick(engine, worker, example, population, t + 1 - num);
+        step->drive = rv_drive_of(engine, worker, example, population, t, num, &step->drive_stride);
+    }
+    step->num_steps = num;
+    step->ids = tape->ids + spikes;
+    step->crossing = tape->crossing ? tape->crossing + spikes * (size_t)p->model->num_crossing : NULL;
+    step->num = tape->offset[t + 2 - num] - spikes;
+    p->adjoint(step);
     if (p->bias_sum != RV_NONE) {
         float *sum = example->bias + p->bias_sum;
         model->kernels->add(sum, sum, worker->adjoint + p->lambda_v, p->n_pad);
@@ -170,10 +146,19 @@ static void sweep_cycle(const rv_engine *engine, rv_worker *worker, const rv_exa
     const uint32_t *order = engine->model->order;
     for (uint32_t t = end; t-- > begin;) {
         for (uint32_t i = part->begin; i < part->end; i++)
-            meet_targets(engine, worker, example, after, order[i], leaf, t, since);
+            meet_targets(engine, worker, example, order[i], leaf, t, since);
         for (uint32_t i = part->begin; i < part->end; i++)
             step_population(engine, worker, example, after, order[i], t, 1, since);
     }
+}
+
+/* Whether the sweep passes an input by: no gradient is summed while it goes, and nothing is on its way. */
+static bool is_passed_by(const rv_worker *worker, const rv_plan_population *p)
+{
+    bool passed = p->model->is_input;
+    for (uint32_t i = 0; i < p->num_outgoing; i++)
+        passed = passed && !worker->efferents[p->first_efferent + i].far && !worker->efferents[p->first_efferent + i].adds;
+    return passed;
 }
 
 /* The same of a population whose targets have taken them all: from spikes to spikes, but for biases, which sum LambdaV
@@ -185,17 +170,68 @@ static void sweep_population(const rv_engine *engine, rv_worker *worker, const r
     const rv_plan_population *p = &model->populations[population];
     const rv_tape *tape = &example->tapes[population];
     const bool far = is_met_later(model, p), every = far || p->bias_sum != RV_NONE;
+    if (is_passed_by(worker, p))
+        return;
     for (uint32_t t = end, num; t > begin; t -= num) {
         num = every || t == model->num_steps ? 1 : count_steps(tape, after, t - 1, begin);
         if (far || tape->offset[t - num] < tape->offset[t - num + 1])
-            meet_targets(engine, worker, example, after, population, leaf, t - num, since);
+            meet_targets(engine, worker, example, population, leaf, t - num, since);
         if (!p->model->is_input)
             step_population(engine, worker, example, after, population, t - 1, num, since);
     }
 }
 
+/* What of the arguments of kernels, and of where spikes go, does not change from step to step. */
+static void aim(const rv_engine *engine, rv_worker *worker, const later *after)
+{
+    const rv_compiled_network *model = engine->model;
+    for (uint32_t i = 0; i < model->num_populations; i++) {
+        const rv_plan_population *p = &model->populations[i];
+        float **pointers = worker->pointers + i * RV_ADJOINT_POINTERS;
+        float **beta = pointers + 3 * RV_MAX_GROUPS, **flow = beta + RV_MAX_GROUPS;
+        for (size_t g = 0; g < p->num_groups; g++) {
+            beta[g] = p->groups[g].beta;
+            flow[g] = p->groups[g].flow;
+        }
+        worker->steps[i] = (rv_adjoint_step){
+            .n_pad = p->n_pad,
+            .lambda_v = worker->adjoint + p->lambda_v,
+            .lambda_a = p->model->adapts ? worker->adjoint + p->lambda_a : NULL,
+            .num_groups = p->num_groups,
+            .lambda_i_next = (const float *const *)pointers,
+            .lambda_i = pointers + RV_MAX_GROUPS,
+            .difference = pointers + 2 * RV_MAX_GROUPS,
+            .lambda_i_stride = after->lambda_i.stride,
+            .difference_stride = after->difference.stride,
+            .mask = p->mask,
+            .alpha = p->model->alpha_coeff < 0 ? NULL : p->coeff[p->model->alpha_coeff],
+            .beta = (const float *const *)beta,
+            .flow = (const float *const *)flow,
+            .coeff = (const float *const *)p->coeff,
+            .back = worker->back + i * model->max_n_pad,
+            .penalty = engine->penalty[i],
+        };
+        for (uint32_t k = 0; k < p->num_outgoing; k++) {
+            const rv_plan_connection *c = &model->connections[p->outgoing[k]];
+            const rv_plan_group *group = &model->populations[c->target].groups[c->group];
+            rv_efferent *out = &worker->efferents[p->first_efferent + k];
+            *out = (rv_efferent){
+                .connection = c,
+                .lambda_i = after->lambda_i,
+                .difference = after->difference,
+                .reach = model->rule->meets + c->delay,
+                .far = c->far != NULL,
+                .adds = rv_gradient_meets(&c->weight) || rv_gradient_meets(&c->delay_parameter),
+                .backs = !c->far && !p->model->is_input,
+            };
+            out->lambda_i.base += group->history;
+            out->difference.base = group->difference == RV_NONE ? NULL : out->difference.base + group->difference;
+        }
+    }
+}
+
 /* Everything is 0 after the last step. */
-static later start(const rv_engine *engine, const rv_worker *worker, rv_example *example)
+static later start(const rv_engine *engine, rv_worker *worker, rv_example *example)
 {
     const rv_compiled_network *model = engine->model;
     const size_t steps = rv_history_steps(model);
@@ -213,6 +249,7 @@ static later start(const rv_engine *engine, const rv_worker *worker, rv_example 
     memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
     memset(example->bias, 0, model->bias_size * sizeof(float));
     rv_flights_begin(engine, example);
+    aim(engine, worker, &after);
     return after;
 }
 

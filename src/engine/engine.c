@@ -127,13 +127,17 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->history = model->rows ? NULL : new_floats(engine, rv_history_steps(model) * model->history_size);
     worker->difference = new_floats(engine, rv_ring_steps(model) * model->difference_size);
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
+    worker->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *worker->steps);
+    worker->pointers =
+        rv_arena_alloc(engine->arena, model->num_populations * RV_ADJOINT_POINTERS, sizeof *worker->pointers);
+    worker->efferents = rv_arena_alloc(engine->arena, model->num_connections, sizeof *worker->efferents);
     worker->begin = rv_arena_alloc(engine->arena, model->max_n_pad + 2, sizeof *worker->begin);
     worker->drive = new_floats(engine, (size_t)engine->num_targets * rv_drive_size(model));
     worker->sums = new_floats(engine, model->max_n_pad);
     worker->row = new_floats(engine, model->max_n_pad);
     worker->scaled = new_floats(engine, model->max_n_pad);
     return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back &&
-                   worker->begin && worker->drive && worker->sums && worker->row && worker->scaled
+                   worker->steps && worker->pointers && worker->efferents && worker->begin && worker->drive && worker->sums && worker->row && worker->scaled
                ? RV_OK
                : RV_ERR_MEMORY;
 }

@@ -78,6 +78,7 @@ typedef struct rv_tap {
 } rv_tap;
 
 #define RV_NO_ROW UINT32_MAX
+#define RV_ADJOINT_POINTERS (5 * RV_MAX_GROUPS) /* of a population's step back */
 
 /* Where a tap's numbers of one example go: (rows, row_size). */
 typedef struct rv_tap_target {
@@ -175,6 +176,16 @@ typedef struct rv_block {
     float *spread;  /* online: (RV_MAX_COEFFS + 3, max_n_pad) what belongs to targets, for each synapse of a row */
 } rv_block;
 
+/* A connection as a step of the sweep back sees it, likewise. */
+typedef struct rv_efferent {
+    const rv_plan_connection *connection;
+    rv_ring lambda_i, difference; /* of its targets' group */
+    uint32_t reach;               /* spikes of step t meet what its targets leave of step t + reach */
+    bool far;                     /* flights.c sees to it */
+    bool adds;                    /* to the gradient while sweeping */
+    bool backs;                   /* its source wants feedback */
+} rv_efferent;
+
 /* A worker's own memory. */
 typedef struct rv_worker {
     float *adjoint;    /* (adjoint_size) */
@@ -184,6 +195,9 @@ typedef struct rv_worker {
     size_t num_entries;
     float *difference; /* (rv_ring_steps, difference_size), likewise */
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
+    rv_adjoint_step *steps; /* [populations] arguments of the kernels */
+    float **pointers;       /* storage of the arrays of pointers in steps */
+    rv_efferent *efferents; /* [connections] by source, in the order of its outgoing ones */
     float *drive;   /* [outputs] (rv_drive_size): base of the drive, (max_n_pad), and the drive of steps */
     float *sums;    /* rows: (max_n_pad) of a node of the tree */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */

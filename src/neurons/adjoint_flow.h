@@ -21,15 +21,15 @@ RV_INLINE rv_vec rv_flow_lambda_i(rv_vec next, rv_vec v, rv_vec d, rv_vec flow, 
     return driven ? d + flow * (v - d) + (next - d) * beta : flow * v + next * beta;
 }
 
-/* A register of neurons takes all steps. */
+/* A register of neurons takes num_steps steps. */
 RV_INLINE void rv_adjoint_flow_register(const rv_adjoint_step *s, const rv_flow_group *group, size_t j, rv_vec alpha,
-                                        bool driven, size_t num_groups)
+                                        bool driven, size_t num_groups, size_t num_steps)
 {
     const size_t c = j & s->mask;
     rv_vec v = *rv_cat(s->lambda_v + j), next[RV_MAX_GROUPS];
     for (size_t g = 0; g < num_groups; g++)
         next[g] = *rv_cat(group[g].lambda_i_next + j);
-    for (size_t k = 0; k < s->num_steps; k++) {
+    for (size_t k = 0; k < num_steps; k++) {
         const rv_vec d = driven ? *rv_cat(s->drive + k * s->drive_stride + j) : v;
         const rv_vec after = driven ? d + (v - d) * alpha : v * alpha;
         for (size_t g = 0; g < num_groups; g++) {
@@ -45,22 +45,25 @@ RV_INLINE void rv_adjoint_flow_register(const rv_adjoint_step *s, const rv_flow_
     *rv_at(s->lambda_v + j) = v;
 }
 
-RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, size_t num_groups)
+RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, size_t num_groups, size_t num_steps)
 {
     const rv_adjoint_step local = *s;
     rv_flow_group group[RV_MAX_GROUPS];
     for (size_t g = 0; g < num_groups; g++)
         group[g] = (rv_flow_group){s->lambda_i_next[g], s->beta[g], s->flow[g], s->lambda_i[g], s->difference[g]};
     for (size_t j = 0; j < local.n_pad; j += RV_WIDTH)
-        rv_adjoint_flow_register(&local, group, j, *rv_cat(local.alpha + (j & local.mask)), driven, num_groups);
+        rv_adjoint_flow_register(&local, group, j, *rv_cat(local.alpha + (j & local.mask)), driven, num_groups,
+                                 num_steps);
 }
 
 RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
 {
-    if (s->num_groups == 1)
-        rv_adjoint_flow_groups(s, driven, 1);
+    if (s->num_groups == 1 && s->num_steps == 1) /* what recurrent populations do */
+        rv_adjoint_flow_groups(s, driven, 1, 1);
+    else if (s->num_groups == 1)
+        rv_adjoint_flow_groups(s, driven, 1, s->num_steps);
     else
-        rv_adjoint_flow_groups(s, driven, s->num_groups);
+        rv_adjoint_flow_groups(s, driven, s->num_groups, s->num_steps);
 }
 
 /* A neuron that spiked: its LambdaV becomes v, but for regularisation. */
