@@ -2,22 +2,33 @@
  * what comes too late. Times are >= 0. Without branches, so that a register of times is converted at once. And the sort of
  * the spikes of each step. */
 #include <float.h>
+#include <math.h>
+#include <string.h>
 
 #include "kernels/isa.h"
 #include "kernels/kernels.h"
 
 void RV_ISA_NAME(rv_steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
 
+RV_INLINE uint32_t step_of(double x, double end)
+{
+    const double early = x - 1e-4 - x * (double)FLT_EPSILON, y = early < end ? early : end;
+    const int32_t whole = (int32_t)y; /* towards 0 */
+    return (uint32_t)(whole + ((double)whole < y));
+}
+
 void RV_ISA_NAME(rv_steps_of)(uint32_t *restrict steps, const float *restrict times, size_t n, double dt,
                               uint32_t num_steps)
 {
-    const double end = num_steps;
-    for (size_t i = 0; i < n; i++) {
-        const double x = (double)times[i] / dt, early = x - 1e-4 - x * (double)FLT_EPSILON;
-        const double y = early < end ? early : end;
-        const int32_t whole = (int32_t)y; /* towards 0 */
-        steps[i] = (uint32_t)(whole + ((double)whole < y));
+    int exponent;
+    if (frexp(dt, &exponent) == 0.5) { /* a power of two: as exact, and faster */
+        const double factor = 1 / dt;
+        for (size_t i = 0; i < n; i++)
+            steps[i] = step_of((double)times[i] * factor, num_steps);
+        return;
     }
+    for (size_t i = 0; i < n; i++)
+        steps[i] = step_of((double)times[i] / dt, num_steps);
 }
 
 /* The few spikes of a step: out = the 2 <= num <= 16 ids (< 2^31), ascending; false if some are equal. Both have room for
@@ -77,6 +88,17 @@ RV_INLINE bool sort_few(uint32_t *out, const uint32_t *ids, size_t num)
 }
 #endif
 
+/* Many spikes of a step, if they ascend already: those of an encoder do. */
+RV_INLINE bool copy_ascending(uint32_t *out, const uint32_t *ids, size_t num)
+{
+    uint32_t falls = 0;
+    for (size_t i = 1; i < num; i++)
+        falls |= ids[i] <= ids[i - 1];
+    if (!falls)
+        memcpy(out, ids, num * sizeof *out);
+    return !falls;
+}
+
 size_t RV_ISA_NAME(rv_sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
                                   size_t num_steps);
 
@@ -86,12 +108,14 @@ size_t RV_ISA_NAME(rv_sort_steps)(uint32_t *out, uint32_t *offset, const uint32_
     uint32_t begin = t ? end[t - 1] : 0, used = offset[t];
     for (; t < num_steps; t++) {
         const uint32_t num = end[t] - begin;
-        if (num > RV_LANES)
-            break;
-        if (num == 1)
+        if (num > RV_LANES) {
+            if (!copy_ascending(out + used, ids + begin, num))
+                break;
+        } else if (num == 1) {
             out[used] = ids[begin];
-        else if (num && !sort_few(out + used, ids + begin, num))
+        } else if (num && !sort_few(out + used, ids + begin, num)) {
             break;
+        }
         begin = end[t];
         used += num;
         offset[t + 1] = used;

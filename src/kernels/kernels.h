@@ -79,8 +79,8 @@ typedef struct rv_kernels {
 
     /* Sorts the spikes of timesteps t .. num_steps - 1, those of step t at ids[end[t - 1]] .. ids[end[t] - 1] (< 2^31),
      * within each step: ascending to out from offset[t] on, where offset[t + 1] says that they end. Stops at the first
-     * step that has more than 16 spikes, or two of one neuron, and returns it, or else num_steps. ids and out have room
-     * for 16 more. */
+     * step that has two spikes of one neuron, or more than 16 that do not ascend, and returns it, or else num_steps. ids and
+     * out have room for 16 more. */
     size_t (*sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
                          size_t num_steps);
 

@@ -33,17 +33,23 @@ static double seen(const rv_output_sample *s, float y)
     return is_silent(s, y) ? -duration(s) : (double)y;
 }
 
-/* ln of the sum of exp(z), and the largest y */
-static double log_sum(const rv_output_sample *s, const float *y, double *largest)
+#define FEW_OUTPUTS 64 /* whose exp(z) are kept; those of more are worked out again */
+
+/* The sum of exp(z), those of the first few, and the largest y */
+static double sum_exp(const rv_output_sample *s, const float *y, double *largest, double *few)
 {
     double sum = 0;
     *largest = seen(s, y[0]);
     for (size_t k = 1; k < s->n; k++)
         if (seen(s, y[k]) > *largest)
             *largest = seen(s, y[k]);
-    for (size_t k = 0; k < s->n; k++)
-        sum += rv_exp((seen(s, y[k]) - *largest) / s->softmax_temperature);
-    return rv_log_e(sum);
+    for (size_t k = 0; k < s->n; k++) {
+        const double e = rv_exp((seen(s, y[k]) - *largest) / s->softmax_temperature);
+        if (k < FEW_OUTPUTS)
+            few[k] = e;
+        sum += e;
+    }
+    return sum;
 }
 
 static void pull_early(const rv_output_sample *s, const float *y, float *g)
@@ -78,11 +84,14 @@ void rv_loss_softmax(float *p, const rv_output_sample *s, const float *y)
         p[k] = sum > 0 ? (float)(exp_of(s, y[k], largest) / sum) : 0.0F;
 }
 
-static void crossentropy_gradient(const rv_output_sample *s, const float *y, double largest, float *g)
+/* all, few: of sum_exp, which may count silent neurons in where there are spike times */
+static void crossentropy_gradient(const rv_output_sample *s, const float *y, double largest, double all,
+                                  const double *few, float *g)
 {
-    const double temperature = s->softmax_temperature, sum = exp_sum(s, y, largest);
+    const double temperature = s->softmax_temperature, sum = s->spike_times ? exp_sum(s, y, largest) : all;
     for (size_t k = 0; k < s->n; k++) {
-        const double p = is_silent(s, y[k]) ? 0 : exp_of(s, y[k], largest) / sum;
+        const double e = s->spike_times || k >= FEW_OUTPUTS ? exp_of(s, y[k], largest) : few[k];
+        const double p = e > 0 ? e / sum : 0; /* silent neurons may leave nothing in the sum */
         const double hit = k == (size_t)s->label && !is_silent(s, y[k]) ? 1 : 0;
         g[k] = (float)((hit - p) / temperature);
     }
@@ -92,12 +101,12 @@ static void crossentropy_gradient(const rv_output_sample *s, const float *y, dou
 
 static double crossentropy(const rv_output_sample *s, const float *y, const double *param, float *g)
 {
-    double largest;
-    const double all = log_sum(s, y, &largest);
+    double largest, few[FEW_OUTPUTS];
+    const double all = sum_exp(s, y, &largest, few);
     (void)param;
     if (g)
-        crossentropy_gradient(s, y, largest, g);
-    return all - (seen(s, y[s->label]) - largest) / s->softmax_temperature;
+        crossentropy_gradient(s, y, largest, all, few, g);
+    return rv_log_e(all) - (seen(s, y[s->label]) - largest) / s->softmax_temperature;
 }
 
 static const rv_loss_model sparse_categorical_crossentropy = {

@@ -133,8 +133,11 @@ static void find_steps(rv_binner *b, const uint16_t *ids16, const uint32_t *ids3
     memset(b->end, 0, ((size_t)b->num_steps + 1) * sizeof *b->end);
     for (uint32_t i = 0; i < num; i++)
         b->end[b->steps[i]] = i + 1;
-    for (uint32_t t = 1; t < b->num_steps; t++)
-        b->end[t] = b->end[t] > b->end[t - 1] ? b->end[t] : b->end[t - 1];
+    uint32_t end = 0;
+    for (uint32_t t = 0; t < b->num_steps; t++) {
+        end = b->end[t] > end ? b->end[t] : end;
+        b->end[t] = end;
+    }
     for (uint32_t i = 0; ids16 && i < num; i++)
         b->by_step[i] = ids16[i];
     if (!ids16 && num)
