@@ -166,19 +166,35 @@ static bool is_quiet(const rv_plan_group *g, const rv_plan_connection *connectio
     return !g->num_pending;
 }
 
-int rv_arrive_ahead(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population, uint32_t t,
-                    rv_neuron_run *run)
+/* All steps at once, where rows are added, and that is all. */
+static bool add_ahead(const rv_compiled_network *model, const rv_block *block, const rv_plan_population *p, uint32_t t,
+                      rv_neuron_run *run)
+{
+    const rv_plan_group *g = &p->groups[0];
+    rv_spike_steps lists[RV_LISTS_AT_ONCE];
+    if (g->num_pending || g->num_connections > RV_LISTS_AT_ONCE)
+        return false;
+    for (uint32_t i = 0; i < g->num_connections; i++) {
+        const rv_afferent *in = &block->afferents[g->first_connection + i];
+        const uint32_t late = t < in->ago ? in->ago - t : 0;
+        if (!in->adds_rows)
+            return false;
+        lists[i] = (rv_spike_steps){in->weight, in->stride, in->tape->ids, in->tape->offset + (t + late - in->ago), late};
+    }
+    run->arrived = model->kernels->add_steps(block->ahead, block->state + g->in_syn, g->beta, lists, g->num_connections,
+                                             run->num_steps, p->n_pad);
+    return true;
+}
+
+/* The same, step by step. */
+static int arrive_one_by_one(const rv_engine *engine, const rv_block *block, const rv_plan_population *p,
+                             rv_example *example, uint32_t t, rv_neuron_run *run)
 {
     const rv_compiled_network *model = engine->model;
-    const rv_plan_population *p = &model->populations[population];
     const rv_plan_group *g = &p->groups[0];
     const float *before = block->state + g->in_syn;
     uint32_t num_quiet = 0;
     int error = RV_OK;
-    run->arrived = 0;
-    run->in_syn = block->ahead;
-    if (is_quiet(g, model->connections, example, t, (uint32_t)run->num_steps))
-        return RV_OK;
     for (uint32_t k = 0; !error && k < run->num_steps; k++) {
         if (is_quiet(g, model->connections, example, t + k, 1)) {
             num_quiet++;
@@ -195,4 +211,17 @@ int rv_arrive_ahead(const rv_engine *engine, const rv_block *block, rv_example *
         before = row;
     }
     return error;
+}
+
+int rv_arrive_ahead(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population, uint32_t t,
+                    rv_neuron_run *run)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
+    run->arrived = 0;
+    run->in_syn = block->ahead;
+    if (add_ahead(model, block, p, t, run) ||
+        is_quiet(&p->groups[0], model->connections, example, t, (uint32_t)run->num_steps))
+        return RV_OK;
+    return arrive_one_by_one(engine, block, p, example, t, run);
 }

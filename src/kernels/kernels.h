@@ -25,6 +25,15 @@ typedef struct rv_spike_rows {
     size_t num;
 } rv_spike_rows;
 
+/* The same in many steps: those of step k are ids[offset[k - late]] .. ids[offset[k - late + 1] - 1], of the first `late`
+ * steps there are none. */
+typedef struct rv_spike_steps {
+    const float *rows;
+    size_t stride;
+    const uint32_t *ids, *offset;
+    size_t late;
+} rv_spike_steps;
+
 #define RV_MAX_LEAVES 8 /* of the gradient's sum: threads x ranks that share a batch without waiting */
 
 typedef struct rv_kernels {
@@ -38,6 +47,12 @@ typedef struct rv_kernels {
      * decay NULL = 1. acc may be from. */
     void (*add_lists)(float *acc, const float *from, const float *decay, const rv_spike_rows *lists, size_t num_lists,
                       size_t n);
+
+    /* Step k of num_steps <= 64, from k = 0 on, the step before which left `before`: row k of out (num_steps, n) is the row
+     * before it times decay, and the rows of all lists, as add_lists adds them. Rows in which no list adds anything are not
+     * written; returns a bit for each other one. */
+    uint64_t (*add_steps)(float *out, const float *before, const float *decay, const rv_spike_steps *lists,
+                          size_t num_lists, size_t num_steps, size_t n);
 
     /* out (n) = the sums of num_leaves (1, 2, 4, ... RV_MAX_LEAVES) lists of rows, joined in a binary tree: list l is
      * ids[first[l]] .. ids[first[l + 1] - 1] */
@@ -74,7 +89,7 @@ typedef struct rv_kernels {
     void (*steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
 
     /* the numbers of the bits that are set in words, whose bits from n (a multiple of 16) on are 0, ascending; returns
-     * how many. ids has room for n. */
+     * how many. ids has room for n, or for 4 more than there are. */
     size_t (*bits_to_ids)(uint32_t *ids, const uint64_t *words, size_t n);
 
     /* Sorts the spikes of timesteps t .. num_steps - 1, those of step t at ids[end[t - 1]] .. ids[end[t] - 1] (< 2^31),

@@ -84,6 +84,60 @@ static void add_lists(float *acc, const float *from, const float *decay, const r
 #undef KEPT
 }
 
+/* Who spikes in step k. */
+RV_INLINE rv_spike_rows list_of(const rv_spike_steps *list, size_t k)
+{
+    if (k < list->late)
+        return (rv_spike_rows){list->rows, list->stride, list->ids, 0};
+    const uint32_t *offset = list->offset + (k - list->late);
+    return (rv_spike_rows){list->rows, list->stride, list->ids + offset[0], offset[1] - offset[0]};
+}
+
+RV_INLINE void add_steps_block(float *out, const float *before, const float *decay, const rv_spike_steps *lists,
+                               size_t num_lists, uint64_t arrived, size_t n, size_t j, int count)
+{
+    rv_vec sum[WIDE], factor[WIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++) {
+        sum[i] = rv_cat(before + j)[i];
+        factor[i] = rv_cat(decay + j)[i];
+    }
+    for (size_t k = 0; arrived >> k; k++) {
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            sum[i] *= factor[i];
+        if (arrived >> k & 1) {
+            for (size_t l = 0; l < num_lists; l++) {
+                const rv_spike_rows list = list_of(&lists[l], k);
+                add_list(sum, &list, j, count);
+            }
+#pragma GCC unroll 16
+            for (int i = 0; i < count; i++)
+                rv_at(out + k * n + j)[i] = sum[i];
+        }
+        if (k == 63)
+            break;
+    }
+}
+
+static uint64_t add_steps(float *out, const float *before, const float *decay, const rv_spike_steps *lists,
+                          size_t num_lists, size_t num_steps, size_t n)
+{
+    uint64_t arrived = 0;
+    for (size_t l = 0; l < num_lists; l++) {
+        const uint32_t *offset = lists[l].offset;
+        const size_t late = lists[l].late;
+        if (late < num_steps && offset[0] < offset[num_steps - late])
+            for (size_t k = late; k < num_steps; k++)
+                arrived |= (uint64_t)(offset[k - late] < offset[k - late + 1]) << k;
+    }
+#define ADD_STEPS(j, count) add_steps_block(out, before, decay, lists, num_lists, arrived, n, j, count)
+    if (arrived)
+        FOR_BLOCKS(0, n, ADD_STEPS);
+#undef ADD_STEPS
+    return arrived;
+}
+
 /* When leaf l ends, it ends as many left halves as l has trailing ones: those that wait join it, the smaller first. */
 RV_INLINE void add_leaves_block(rv_vec *out, const float *rows, size_t stride, const uint32_t *first,
                                 const uint32_t *ids, size_t num_leaves, int count)
@@ -275,6 +329,7 @@ extern const rv_kernels RV_ISA_NAME(rv_kernels);
 const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .add_rows = add_rows,
     .add_lists = add_lists,
+    .add_steps = add_steps,
     .add_leaves = add_leaves,
     .dot_rows = dot_rows,
     .weigh_rows = weigh_rows,

@@ -58,16 +58,12 @@ static void sort_any(uint32_t *ids, uint32_t num)
 }
 
 /* One bit for each neuron, if there are not many more bits than ids; returns how many ids differ. */
-static uint32_t sort_bits(const rv_binner *b, uint32_t *out, const uint32_t *ids, uint32_t num)
+static size_t sort_bits(const rv_binner *b, const rv_kernels *kernels, uint32_t *out, const uint32_t *ids, uint32_t num)
 {
-    uint32_t found = 0;
     memset(b->words, 0, b->num_words * sizeof *b->words);
     for (uint32_t i = 0; i < num; i++)
         b->words[ids[i] / 64] |= (uint64_t)1 << ids[i] % 64;
-    for (size_t w = 0; w < b->num_words; w++)
-        for (uint64_t bits = b->words[w]; bits; bits &= bits - 1)
-            out[found++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
-    return found;
+    return kernels->bits_to_ids(out, b->words, b->num_words * 64);
 }
 
 /* The second and later spikes of a neuron in one step move on, each to the next free one: ids, sorted and each once, to
@@ -87,9 +83,9 @@ static uint32_t sort_and_move(rv_binner *b, uint32_t *out, uint32_t *ids, uint32
 }
 
 /* The ids of a step that the kernels leave, in the order of the data, ascending to out; returns how many. */
-static uint32_t sort_step(rv_binner *b, uint32_t *out, const uint32_t *ids, uint32_t num)
+static uint32_t sort_step(rv_binner *b, const rv_kernels *kernels, uint32_t *out, const uint32_t *ids, uint32_t num)
 {
-    if (b->num_moved == 0 && num > FEW_IDS && b->num_words <= num && sort_bits(b, out, ids, num) == num)
+    if (b->num_moved == 0 && num > FEW_IDS && b->num_words <= num && sort_bits(b, kernels, out, ids, num) == num)
         return num;
     uint32_t *all = b->moved + b->capacity; /* behind those that may move on */
     memcpy(all, ids, num * sizeof *all);
@@ -175,7 +171,7 @@ static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const ui
         if (t == b->num_steps)
             break;
         const uint32_t begin = t ? b->end[t - 1] : 0, used = b->offset[t];
-        b->offset[t + 1] = used + sort_step(b, b->ids + used, b->by_step + begin, b->end[t] - begin);
+        b->offset[t + 1] = used + sort_step(b, kernels, b->ids + used, b->by_step + begin, b->end[t] - begin);
     }
     return RV_OK;
 }
