@@ -1,6 +1,8 @@
 /* Spikes by presynaptic neuron, so that a row of the gradient finds all of its terms at once: of an example (the examples
  * schedule), or of a batch, there by leaf (rows). In a list they come by example ascending, step descending, and each is
  * the row of the history that it meets. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/threads.h"
 #include "engine/engine.h"
@@ -8,26 +10,26 @@
 void rv_sort_by_neuron(const rv_engine *engine, const rv_sort *s, uint32_t *begin, uint32_t *entries)
 {
     const uint32_t last = engine->model->num_steps - 1, meets = engine->model->rule->meets;
-    const size_t num_keys = engine->model->populations[s->population].n * s->num_leaves;
+    const size_t num_leaves = s->num_leaves, num_keys = engine->model->populations[s->population].n * num_leaves;
     uint32_t *const next = begin + 1; /* of a key: counted one further on, so that it ends where the next key begins */
-    for (size_t k = 0; k < num_keys + 2; k++)
-        begin[k] = 0;
+    memset(begin, 0, (num_keys + 2) * sizeof *begin);
     for (size_t position = s->first; position < s->end; position++) {
         const rv_tape *tape = &engine->examples[position].tapes[s->population];
-        const size_t leaf = position % s->num_leaves;
-        const uint32_t num = rv_engine_owns(engine, position) ? tape->offset[last] : 0;
+        const uint32_t *ids = tape->ids, num = rv_engine_owns(engine, position) ? tape->offset[last] : 0;
+        uint32_t *of_leaf = next + position % s->num_leaves + 1;
         for (uint32_t k = 0; k < num; k++)
-            next[tape->ids[k] * s->num_leaves + leaf + 1]++;
+            of_leaf[ids[k] * num_leaves]++;
     }
+    uint32_t sum = 0;
     for (size_t k = 0; k < num_keys; k++)
-        next[k + 1] += next[k];
+        next[k + 1] = sum += next[k + 1];
     for (size_t position = s->first; position < s->end; position++) {
         const rv_tape *tape = &engine->examples[position].tapes[s->population];
-        const size_t leaf = position % s->num_leaves;
-        const uint32_t row = (uint32_t)(position * s->rows_of_example) + meets;
+        const uint32_t *ids = tape->ids, row = (uint32_t)(position * s->rows_of_example) + meets;
+        uint32_t *of_leaf = next + position % s->num_leaves;
         for (uint32_t t = rv_engine_owns(engine, position) ? last : 0; t-- > 0;)
             for (uint32_t k = tape->offset[t], end = tape->offset[t + 1]; k < end; k++)
-                entries[next[tape->ids[k] * s->num_leaves + leaf]++] = row + t;
+                entries[of_leaf[ids[k] * num_leaves]++] = row + t;
     }
 }
 
