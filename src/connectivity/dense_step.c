@@ -1,7 +1,5 @@
 /* Dense connections: a spike is a row. Without delays the row kernels do it all; with a delay per synapse a row is
  * scattered over, or gathered from, the rows of a ring. */
-#include <string.h>
-
 #include "connectivity/model.h"
 #include "kernels/isa.h"
 
@@ -33,9 +31,7 @@ static void row_sum(const rv_links *l, float *out, bool add, size_t row, size_t 
                     size_t x_stride, const uint32_t *entries, size_t num)
 {
     (void)row;
-    if (!add)
-        memset(out + begin, 0, (end - begin) * sizeof *out);
-    l->kernels->add_rows(out, x, x_stride, entries, num, begin, end);
+    l->kernels->sum_rows(out, add, x, x_stride, entries, num, begin, end);
 }
 
 static void row_leaves(const rv_links *l, float *out, size_t row, const float *x, size_t x_stride,

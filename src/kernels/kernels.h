@@ -39,12 +39,13 @@ typedef struct rv_spike_steps {
 typedef struct rv_kernels {
     const char *name;
 
-    /* acc[j] += rows[ids[0]][j] + rows[ids[1]][j] + ..., one after the other, for j in [begin, end) */
-    void (*add_rows)(float *acc, const float *rows, size_t stride, const uint32_t *ids, size_t num, size_t begin,
-                     size_t end);
+    /* out[j] = what it holds (add) or 0, + rows[ids[0]][j] + rows[ids[1]][j] + ..., one after the other, for j in
+     * [begin, end) */
+    void (*sum_rows)(float *out, bool add, const float *rows, size_t stride, const uint32_t *ids, size_t num,
+                     size_t begin, size_t end);
 
-    /* acc[j] = from[j] * decay[j] + the rows of lists[0], then of lists[1], ..., as if added by add_rows, for n targets;
-     * decay NULL = 1. acc may be from. */
+    /* acc[j] = from[j] * decay[j] + the rows of lists[0], then of lists[1], ..., one after the other, for n targets; decay
+     * NULL = 1. acc may be from. */
     void (*add_lists)(float *acc, const float *from, const float *decay, const rv_spike_rows *lists, size_t num_lists,
                       size_t n);
 

@@ -61,14 +61,30 @@ RV_INLINE void add_lists_block(float *acc, const float *from, const float *decay
         rv_at(acc + j)[i] = sum[i];
 }
 
-static void add_rows(float *acc, const float *rows, size_t stride, const uint32_t *ids, size_t num, size_t begin,
-                     size_t end)
+RV_INLINE void sum_rows_block(float *out, bool add, const float *rows, size_t stride, const uint32_t *ids, size_t num,
+                              size_t j, int count)
 {
-    const rv_spike_rows list = {rows, stride, ids, num};
-#define ADD_LIST(j, count) add_lists_block(acc, acc, NULL, &list, 1, j, count)
-    if (num)
-        FOR_BLOCKS(begin, end, ADD_LIST);
-#undef ADD_LIST
+    rv_vec sum[WIDE] = {0};
+#pragma GCC unroll 16
+    for (int i = 0; i < count && add; i++)
+        sum[i] = rv_cat(out + j)[i];
+    for (size_t k = 0; k < num; k++) {
+        const rv_vec *row = rv_cat(rows + ids[k] * stride + j);
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            sum[i] += row[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < count; i++)
+        rv_at(out + j)[i] = sum[i];
+}
+
+static void sum_rows(float *out, bool add, const float *rows, size_t stride, const uint32_t *ids, size_t num,
+                     size_t begin, size_t end)
+{
+#define SUM_ROWS(j, count) sum_rows_block(out, add, rows, stride, ids, num, j, count)
+    FOR_BLOCKS(begin, end, SUM_ROWS);
+#undef SUM_ROWS
 }
 
 static void add_lists(float *acc, const float *from, const float *decay, const rv_spike_rows *lists, size_t num_lists,
@@ -327,7 +343,7 @@ void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alp
 
 extern const rv_kernels RV_ISA_NAME(rv_kernels);
 const rv_kernels RV_ISA_NAME(rv_kernels) = {
-    .add_rows = add_rows,
+    .sum_rows = sum_rows,
     .add_lists = add_lists,
     .add_steps = add_steps,
     .add_leaves = add_leaves,
