@@ -12,6 +12,7 @@
 #include "neurons/leaky_integrate_fire.h"
 #include "neurons/registry.h"
 #include "support/wired.h"
+#include "support/words.h"
 
 #define DRAWS 300
 #define MOST 208 /* neurons, padded to 16 */
@@ -28,16 +29,7 @@ static size_t draw_size(void)
 
 static void fill(float *x, size_t n, double low, double high)
 {
-    for (size_t j = 0; j < n; j++)
-        x[j] = (float)(low + (high - low) * 0.5 * (1 + (double)wired_uniform(&random_state)));
-}
-
-static void equal(const char *what, rv_isa isa, const void *is, const void *expected, size_t num)
-{
-    const uint32_t *x = is, *y = expected;
-    for (size_t k = 0; k < num; k++)
-        if (x[k] != y[k])
-            fail_msg("%s, instruction set %d: word %zu is %08x, expected %08x", what, (int)isa, k, x[k], y[k]);
+    words_fill(x, n, low, high, &random_state);
 }
 
 /* ---- arrays ---- */
@@ -58,7 +50,7 @@ static void a_decay_is_rounded_in_every_step(void **state)
         for (int isa = RV_ISA_BASE; isa <= (int)best; isa++) {
             memcpy(out, x, sizeof x);
             rv_kernels_for((rv_isa)isa)->decay(out, x, factor, n, num);
-            equal("decay", (rv_isa)isa, out, expected, MOST);
+            words_equal("decay", (rv_isa)isa, out, expected, MOST);
         }
     }
 }
@@ -80,7 +72,7 @@ static void bits_become_ids_in_ascending_order(void **state)
         for (int isa = RV_ISA_BASE; isa <= (int)best; isa++) {
             ids[n] = GUARD;
             assert_int_equal(rv_kernels_for((rv_isa)isa)->bits_to_ids(ids, words, n), num);
-            equal("bits_to_ids", (rv_isa)isa, ids, expected, num);
+            words_equal("bits_to_ids", (rv_isa)isa, ids, expected, num);
             assert_int_equal(ids[n], GUARD);
         }
     }
@@ -215,11 +207,11 @@ static void a_step_lists_those_who_fire(void **state)
             at.ids[step->end] = GUARD;
             at.picked[step->end] = 77;
             assert_int_equal(rv_leaky_integrate_fire_model.ops((rv_isa)isa)->forward[mode](step), num);
-            equal("ids", (rv_isa)isa, at.ids, ids, num);
-            equal("crossings", (rv_isa)isa, at.picked, crossing, num);
-            equal("V", (rv_isa)isa, at.state[LIF_V], plain.state[LIF_V], MOST);
+            words_equal("ids", (rv_isa)isa, at.ids, ids, num);
+            words_equal("crossings", (rv_isa)isa, at.picked, crossing, num);
+            words_equal("V", (rv_isa)isa, at.state[LIF_V], plain.state[LIF_V], MOST);
             if (mode != LIF_FREE)
-                equal("RefracTime", (rv_isa)isa, at.state[LIF_REFRAC_TIME], plain.state[LIF_REFRAC_TIME], MOST);
+                words_equal("RefracTime", (rv_isa)isa, at.state[LIF_REFRAC_TIME], plain.state[LIF_REFRAC_TIME], MOST);
             assert_true(at.ids[step->end] == GUARD && at.picked[step->end] == 77);
         }
     }
@@ -247,16 +239,16 @@ static void take_steps(const rv_neuron_ops *ops, int variant, uint64_t *fired_st
 static void compare_run(const population *steps, rv_isa isa, bool fires)
 {
     const size_t end = at.step.end, words = rv_fired_words(end);
-    equal("state", isa, at.state, steps->state, 2 * MOST);
-    equal("in_syn", isa, at.in_syn, steps->in_syn, MOST);
+    words_equal("state", isa, at.state, steps->state, 2 * MOST);
+    words_equal("in_syn", isa, at.in_syn, steps->in_syn, MOST);
     for (size_t k = 0; k < at.num_steps; k++)
-        equal("V of a step", isa, (const float *)at.v + k * end, steps->v[k], end);
+        words_equal("V of a step", isa, (const float *)at.v + k * end, steps->v[k], end);
     if (fires)
-        equal("bits", isa, at.fired, steps->fired, 2 * at.num_steps * words);
+        words_equal("bits", isa, at.fired, steps->fired, 2 * at.num_steps * words);
     for (size_t k = 0; k < at.num_steps && fires; k++)
         for (size_t j = 0; j < end; j++)
             if (steps->fired[k * words + j / 64] >> j % 64 & 1)
-                equal("crossing", isa, (const float *)at.crossing + k * end + j, &steps->crossing[k][j], 1);
+                words_equal("crossing", isa, (const float *)at.crossing + k * end + j, &steps->crossing[k][j], 1);
 }
 
 /* Runs take rows of in_syn, of V and of crossings one `end` after the other. */
