@@ -71,14 +71,13 @@ static int run_population(const rv_engine *engine, rv_block *block, rv_example *
     return error;
 }
 
-/* Whether a part is one population that nobody looks at, on which rows are added, and that is all. */
-static bool cycles_alone(const rv_engine *engine, const rv_block *block, const rv_example *example,
-                         const rv_plan_part *part)
+/* Whether a part is one population on which rows are added, and that is all. */
+static bool cycles_alone(const rv_engine *engine, const rv_block *block, const rv_plan_part *part)
 {
     const uint32_t population = engine->model->order[part->begin];
     const rv_plan_population *p = &engine->model->populations[population];
-    bool alone = part->end - part->begin == 1 && !rv_taps_watch(example, population) && p->begin == 0 &&
-        p->end == engine->model->num_steps && !p->model->takes_values && !p->is_signed && !p->readout;
+    bool alone = part->end - part->begin == 1 && p->begin == 0 && p->end == engine->model->num_steps &&
+        !p->model->takes_values && !p->is_signed && !p->readout;
     for (size_t g = 0; g < p->num_groups; g++)
         alone = alone && !p->groups[g].num_pending && p->groups[g].num_connections <= RV_LISTS_AT_ONCE;
     for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++)
@@ -114,6 +113,7 @@ static int cycle_alone(const rv_engine *engine, rv_block *block, rv_example *exa
     const add_lists_fn add_lists = engine->model->kernels->add_lists;
     const size_t n_pad = p->n_pad, num_groups = p->num_groups, num_crossing = (size_t)p->model->num_crossing;
     size_t (*const forward)(const rv_neuron_step *) = p->forward;
+    const bool watched = rv_taps_watch(example, population);
     double *const seconds = block->seconds;
     rv_neuron_step *const step = &block->steps[population];
     rv_tape *const tape = &example->tapes[population];
@@ -136,6 +136,8 @@ static int cycle_alone(const rv_engine *engine, rv_block *block, rv_example *exa
         step->crossing = tape->crossing ? tape->crossing + used * num_crossing : NULL;
         offset[t + 1] = used + (uint32_t)forward(step);
         rv_profile_lap(seconds, population, RV_PART_NEURONS, since);
+        if (watched)
+            rv_taps_forward(engine, block, example, population, t);
     }
     return RV_OK;
 }
@@ -165,7 +167,7 @@ int rv_forward_part(const rv_engine *engine, rv_block *block, rv_example *exampl
         if (runs(engine->model, p))
             return run_population(engine, block, example, first, begin, end - begin, since);
     }
-    if (p->forward && cycles_alone(engine, block, example, part))
+    if (p->forward && cycles_alone(engine, block, part))
         return cycle_alone(engine, block, example, first, begin, end, since);
     return step_through(engine, block, example, part, begin, end, since);
 }

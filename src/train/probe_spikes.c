@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "train/run.h"
 
-#define AT_ONCE 8 /* times that are written at once, past the last one */
+#define AT_ONCE 16     /* times that are written at once, past the last one */
+#define IDS_AT_ONCE 32 /* ids that are copied at once */
 
 static bool selects(const rv_probe *probe, uint32_t id)
 {
@@ -65,25 +66,40 @@ static double first_step(const rv_run *run)
     return run->model->time_runs_on ? (double)batch * run->model->num_steps : 0;
 }
 
+/* The time of num spikes, and of some more that are not there: how many there are is hard to predict. */
+static double *put_time(double *times, double time, uint32_t num)
+{
+    for (uint32_t k = 0; k < num; k += AT_ONCE)
+        for (uint32_t l = 0; l < AT_ONCE; l++)
+            times[k + l] = time;
+    return times + num;
+}
+
+/* A few cache lines at a time: a run of spikes is too short for what the C library does with long copies. */
+static void copy_ids(int32_t *out, const uint32_t *ids, size_t num)
+{
+    size_t k = 0;
+    for (; k + IDS_AT_ONCE <= num; k += IDS_AT_ONCE)
+        memcpy(out + k, ids + k, IDS_AT_ONCE * sizeof *out);
+    if (k < num)
+        memcpy(out + k, ids + k, (num - k) * sizeof *out);
+}
+
 /* Of all neurons. Times come first: the last ones are written past the end, to where the ids may begin. */
 static void copy_all(const rv_probe *probe, const rv_tape *tape, double *times, int32_t *ids)
 {
     const double dt = probe->run->model->dt, first = first_step(probe->run);
-    double *next = times;
-    for (size_t i = 0; i < probe->num_timesteps; i++) {
-        const uint32_t t = probe->timesteps[i], num = tape->offset[t + 1] - tape->offset[t];
-        const double time = (first + t) * dt;
-        for (uint32_t k = 0; k < num; k += AT_ONCE)
-            for (uint32_t l = 0; l < AT_ONCE; l++)
-                next[k + l] = time;
-        next += num;
-    }
-    if (!probe->rows && next > times)
-        memcpy(ids, tape->ids, (size_t)(next - times) * sizeof *ids);
-    for (size_t i = 0; probe->rows && i < probe->num_timesteps; i++) {
-        const uint32_t t = probe->timesteps[i], num = tape->offset[t + 1] - tape->offset[t];
-        if (num)
-            memcpy(ids, tape->ids + tape->offset[t], num * sizeof *ids);
+    const uint32_t *offset = tape->offset, num_steps = (uint32_t)probe->num_timesteps;
+    for (uint32_t t = 0; !probe->rows && t < num_steps; t++)
+        times = put_time(times, (first + t) * dt, offset[t + 1] - offset[t]);
+    if (!probe->rows)
+        copy_ids(ids, tape->ids, offset[num_steps]);
+    for (size_t i = 0; probe->rows && i < num_steps; i++)
+        times = put_time(times, (first + probe->timesteps[i]) * dt,
+                         offset[probe->timesteps[i] + 1] - offset[probe->timesteps[i]]);
+    for (size_t i = 0; probe->rows && i < num_steps; i++) {
+        const uint32_t t = probe->timesteps[i], num = offset[t + 1] - offset[t];
+        copy_ids(ids, tape->ids + offset[t], num);
         ids += num;
     }
 }
