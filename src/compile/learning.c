@@ -13,8 +13,6 @@ enum { WEIGHTS, DELAYS, BIASES, NUM_COMMON };
 #define ROWS_MAX_BYTES (32U << 20) /* histories of a batch that still stream well from the last-level cache */
 #define EXAMPLES_MAX_BYTES (64U << 20) /* of an example, for every thread */
 #define CACHED_SLOTS_BYTES (128U << 10)
-#define AT_ONCE_BYTES (8U << 20) /* of those whose rows are summed at once: pages that the processor knows its way to */
-#define MOST_AT_ONCE 4U
 
 static int add_optimiser(rv_compiled_network *model, const char *name, const rv_optimiser *optimiser)
 {
@@ -191,11 +189,6 @@ static void choose_schedule(rv_compiled_network *model)
     model->after_sweep =
         any && !model->rows &&
         (schedule == RV_SCHEDULE_EXAMPLES || (schedule == RV_SCHEDULE_AUTO && gains && bytes <= EXAMPLES_MAX_BYTES));
-    model->examples_at_once = 1;
-    while (model->after_sweep && model->examples_at_once < MOST_AT_ONCE &&
-           model->examples_at_once * model->num_leaves < model->batch_size &&
-           (double)(model->examples_at_once + 1) * bytes <= AT_ONCE_BYTES)
-        model->examples_at_once++;
 }
 
 int rv_plan_learning(rv_compiled_network *model)

@@ -267,8 +267,7 @@ struct rv_compiled_network {
     uint32_t max_delay;     /* timesteps: how far ahead of a spike the adjoint may be met, less one, but for far delays */
     size_t num_leaves;      /* S: a power of two */
     bool rows;              /* the rows schedule, for all connections that can use it */
-    bool after_sweep;       /* that of examples, likewise: slots, added to after the sweeps of a few examples of a leaf */
-    size_t examples_at_once; /* so many of them at most; 1 with other schedules */
+    bool after_sweep;       /* that of examples, likewise: slots, added to after an example's sweep */
     bool slots;             /* some use slots */
 };
 

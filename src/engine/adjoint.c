@@ -240,8 +240,6 @@ static later start(const rv_engine *engine, rv_worker *worker, rv_example *examp
         .difference = {worker->difference, rv_ring_steps(model), model->difference_size},
     };
     size_t zero = 0; /* all of a ring; the rows after the last step of what is kept whole */
-    if (model->after_sweep)
-        after.lambda_i.base += worker->place * steps * model->history_size;
     if (model->rows)
         after.lambda_i.base = engine->histories + example->position * steps * model->history_size;
     if (model->rows || model->after_sweep)
@@ -276,4 +274,6 @@ void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *ex
             rv_taps_back(engine, worker, example, after.lambda_i, after.difference, begin);
         end = begin;
     }
+    if (model->after_sweep)
+        rv_gradient_sum_example(engine, worker, example, leaf, after.lambda_i.base);
 }

@@ -17,7 +17,8 @@ typedef struct sweep_job {
     const rv_batch *batch;
     rv_work work;           /* examples */
     bool forward, backward; /* which phases */
-    _Atomic uint32_t leaves[RV_MAX_LEAVES]; /* or: of leaf l, leaves[l] / 2 have been swept; odd = the next ones are */
+    _Atomic uint32_t
+        leaves[RV_MAX_LEAVES]; /* or: of leaf l, leaves[l] / 2 have begun; odd = one of them is being swept */
     size_t first, end;         /* positions first .. end - 1 of the batch */
     uint32_t t;                /* lockstep */
     double since;              /* examples that are split: the last lap */
@@ -85,7 +86,9 @@ static void sweep_example(const sweep_job *job, int worker, size_t position)
 {
     rv_engine *engine = job->engine;
     rv_example *example = &engine->examples[position];
-    if (!rv_engine_owns(engine, position) || (job->forward && forward_example(job, worker, example)) || !job->backward)
+    if (!rv_engine_owns(engine, position) || (job->forward && forward_example(job, worker, example)))
+        return;
+    if (!job->backward || (example->error = rv_gradient_make_room(engine, &engine->workers[worker], example)))
         return;
     double since = start_clock(engine);
     if (job->batch->turn)
@@ -126,82 +129,41 @@ static size_t num_left(const sweep_job *job, size_t leaf, uint32_t state)
     return waits ? 0 : num_of_leaf(job, leaf, job->end) - num_begun(state);
 }
 
-/* The next examples of a leaf that a worker takes. */
-typedef struct share {
-    size_t leaf, first, num; /* positions first, first + num_leaves, ... */
-} share;
-
-#define MOST_SHARED 2U /* examples that one of several threads takes at once: more, and others wait for it */
-
-/* So many of `left` ones of a leaf: those that are summed at once; several threads take fewer, and one by one where what is
- * left of `all` leaves comes to an end. */
-static size_t share_size(const rv_engine *engine, size_t left, size_t all)
-{
-    const size_t num_threads = (size_t)engine->num_threads;
-    size_t most = engine->model->examples_at_once;
-    if (num_threads > 1 && most > MOST_SHARED)
-        most = MOST_SHARED;
-    if (num_threads > 1 && all < 2 * MOST_SHARED * num_threads)
-        most = 1;
-    return left < most ? left : most;
-}
-
-/* The next ones of the leaf that has most of them left, so that all end at about the same time and nobody waits for a
+/* The next example of the leaf that has most of them left, so that all end at about the same time and nobody waits for a
  * long one at the end. A worker goes to a leaf that is not among its own, whose sums may be in its caches, only where
  * that is two examples behind. None: what is left follows examples that others sweep, and is theirs. */
-static bool take_of_leaf(sweep_job *job, int worker, share *next)
+static bool take_of_leaf(sweep_job *job, int worker, size_t *leaf, size_t *position)
 {
     const size_t num_leaves = job->engine->model->num_leaves, num_threads = (size_t)job->engine->num_threads;
     for (;;) {
         uint32_t state = 0;
-        size_t most = 0, leaf = 0, of_leaf = 0, all = 0;
+        size_t most = 0;
         for (size_t l = 0; l < num_leaves; l++) {
             const uint32_t now = atomic_load_explicit(&job->leaves[l], memory_order_relaxed);
             const size_t left = num_left(job, l, now), own = l * num_threads / num_leaves == (size_t)worker;
-            all += left;
             if (left && 2 * left + 3 * own > most) {
                 most = 2 * left + 3 * own;
-                leaf = l;
-                of_leaf = left;
+                *leaf = l;
                 state = now;
             }
         }
         if (!most)
             return false;
-        if (atomic_compare_exchange_weak_explicit(&job->leaves[leaf], &state, state + 1, memory_order_acquire,
+        if (atomic_compare_exchange_weak_explicit(&job->leaves[*leaf], &state, state + 1, memory_order_acquire,
                                                   memory_order_relaxed)) {
-            *next = (share){leaf, leaf + num_begun(state) * num_leaves, share_size(job->engine, of_leaf, all)};
+            *position = *leaf + num_begun(state) * num_leaves;
             return true;
         }
     }
 }
 
-/* Examples of a leaf, one after the other; then their rows, unless one has failed. */
-static void sweep_share(sweep_job *job, int worker, const share *s)
-{
-    rv_engine *engine = job->engine;
-    rv_worker *own = &engine->workers[worker];
-    bool good = rv_engine_owns(engine, s->first);
-    for (size_t k = 0; k < s->num; k++) {
-        const size_t position = s->first + k * engine->model->num_leaves;
-        own->place = k;
-        sweep_example(job, worker, position);
-        good = good && !engine->examples[position].error;
-    }
-    if (!good || !engine->model->after_sweep)
-        return;
-    double since = start_clock(engine);
-    engine->examples[s->first].error = rv_gradient_sum_examples(engine, own, s->first, s->num);
-    lap(engine, worker, RV_PHASE_BACKWARD, &since);
-}
-
 static void sweep_leaves_worker(void *arg, int worker)
 {
     sweep_job *job = arg;
-    share next;
-    while (take_of_leaf(job, worker, &next)) {
-        sweep_share(job, worker, &next);
-        atomic_fetch_add_explicit(&job->leaves[next.leaf], 2 * (uint32_t)next.num - 1, memory_order_release);
+    size_t leaf, position;
+    while (take_of_leaf(job, worker, &leaf, &position)) {
+        sweep_example(job, worker, position);
+        atomic_fetch_add_explicit(&job->leaves[leaf], 1, memory_order_release);
     }
 }
 

@@ -124,9 +124,7 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
 {
     const rv_compiled_network *model = engine->model;
     worker->adjoint = new_floats(engine, model->adjoint_size);
-    worker->history = model->rows ? NULL
-                                  : new_floats(engine, model->examples_at_once * rv_history_steps(model) *
-                                                   model->history_size);
+    worker->history = model->rows ? NULL : new_floats(engine, rv_history_steps(model) * model->history_size);
     worker->difference = new_floats(engine, rv_ring_steps(model) * model->difference_size);
     worker->back = new_floats(engine, model->num_populations * model->max_n_pad);
     worker->steps = rv_arena_alloc(engine->arena, model->num_populations, sizeof *worker->steps);

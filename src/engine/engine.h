@@ -189,8 +189,7 @@ typedef struct rv_efferent {
 /* A worker's own memory. */
 typedef struct rv_worker {
     float *adjoint;    /* (adjoint_size) */
-    float *history;    /* without the rows schedule: (examples_at_once, rv_history_steps, history_size), a ring over steps */
-    size_t place;      /* of the example that is swept back, among those whose rows are summed at once */
+    float *history;    /* without the rows schedule: (rv_history_steps, history_size), a ring over steps */
     uint32_t *begin;   /* examples schedule: (max_n_pad + 2) a population's spikes by neuron begin there */
     uint32_t *entries; /* (num_entries) then by step descending: the row of the history that each meets; grows */
     size_t num_entries;
@@ -381,9 +380,11 @@ void rv_taps_forward(const rv_engine *engine, const rv_block *block, const rv_ex
 void rv_taps_back(const rv_engine *engine, const rv_worker *worker, const rv_example *example, rv_ring history,
                   rv_ring difference, uint32_t t);
 
-/* The same for parameters that are added to after the sweep, of `num` examples of a leaf from position `first` on, which the
- * worker has swept back in this order: every row of their slots once, in the same order. */
-int rv_gradient_sum_examples(const rv_engine *engine, rv_worker *worker, size_t first, size_t num);
+/* The same for parameters that are added to after the sweep, from history, whose rows are all steps: every row of their
+ * slots once, in the same order. Room for it must have been made. */
+int rv_gradient_make_room(const rv_engine *engine, rv_worker *worker, const rv_example *example);
+void rv_gradient_sum_example(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t leaf,
+                             const float *history);
 
 /* The sweep back of one example into leaf `leaf`, of a batch of batch_num. */
 void rv_adjoint_sweep(const rv_engine *engine, rv_worker *worker, rv_example *example, size_t leaf, size_t batch_num);
@@ -404,15 +405,13 @@ bool rv_eprop_classifies(const rv_engine *engine, int output);
 void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, rv_example *example,
                     size_t leaf);
 
-/* The spikes of a population at `num` positions, first, first + stride, ..., of which other ranks' are left out, by neuron,
- * then leaf, then position, then step descending. Entries of neuron j and leaf l are begin[k] .. begin[k + 1] - 1, k = j *
- * num_leaves + l: the example's number, from 0, * rows_of_example + the step whose LambdaI is met. begin has (n * num_leaves
- * + 2) numbers, entries rv_sort_count. */
+/* The spikes of a population at positions first .. end - 1, of which other ranks' are left out, by neuron, then leaf, then
+ * position, then step descending. Entries of neuron j and leaf l are begin[k] .. begin[k + 1] - 1, k = j * num_leaves + l:
+ * position * rows_of_example + the step whose LambdaI is met. begin has (n * num_leaves + 2) numbers. */
 typedef struct rv_sort {
     uint32_t population;
-    size_t first, num, stride, num_leaves, rows_of_example;
+    size_t first, end, num_leaves, rows_of_example;
 } rv_sort;
-size_t rv_sort_count(const rv_engine *engine, const rv_sort *s);
 void rv_sort_by_neuron(const rv_engine *engine, const rv_sort *s, uint32_t *begin, uint32_t *entries);
 
 /* Rows schedule: sorts a batch. */

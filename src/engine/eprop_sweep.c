@@ -14,8 +14,6 @@ static rv_ring begin(const rv_engine *engine, const rv_worker *worker, const rv_
     const size_t steps = rv_history_steps(model);
     rv_ring rows = {worker->history, steps, model->history_size};
     size_t zero = 0;
-    if (model->after_sweep)
-        rows.base += worker->place * steps * model->history_size;
     if (model->rows)
         rows.base = engine->histories + example->position * steps * model->history_size;
     if (model->rows || model->after_sweep)
@@ -99,6 +97,8 @@ static void sweep(const rv_engine *engine, rv_worker *worker, const rv_block *bl
         if (example->num_taps)
             rv_taps_back(engine, worker, example, rows, (rv_ring){0}, t);
     }
+    if (model->after_sweep)
+        rv_gradient_sum_example(engine, worker, example, leaf, rows.base);
 }
 
 void rv_eprop_sweep(const rv_engine *engine, rv_worker *worker, const rv_block *block, rv_example *example, size_t leaf)

@@ -1,20 +1,28 @@
-/* The examples schedule: what a few examples add to the slots of their leaf, after their sweeps back. A spike then is one
- * row read instead of one read and written: its source's row of the slots is held in registers, and all spikes of the
- * source come one after the other, example by example, step descending, as the sweeps would have come upon them. Of
- * several examples, slots, which are larger than the near caches, come and go once. */
+/* The examples schedule: what one example adds to the slots of its leaf, after its sweep back. A spike then is one row
+ * read instead of one read and written: its source's row of the slots is held in registers, and all spikes of the source
+ * come one after the other, step descending, as the sweep would have come upon them. */
 #include "base/alloc.h"
 #include "engine/engine.h"
 
-#define CACHED_BYTES (512U << 10) /* of histories that are walked again and again */
-#define LEAST_COLUMNS 32U         /* cache lines are fetched in runs */
+#define CACHED_BYTES (384U << 10) /* of a history that is walked again and again */
+#define LEAST_COLUMNS 64U         /* cache lines are fetched in runs */
 
-/* Columns of a row that are summed before the next ones: as many as keep their part of the histories in cache. */
-static size_t block_size(const rv_compiled_network *model, size_t num)
+int rv_gradient_make_room(const rv_engine *engine, rv_worker *worker, const rv_example *example)
 {
-    size_t columns = LEAST_COLUMNS;
-    while (2 * columns * sizeof(float) * model->num_steps * num <= CACHED_BYTES)
-        columns *= 2;
-    return columns;
+    const rv_compiled_network *model = engine->model;
+    int error = RV_OK;
+    for (uint32_t i = 0; !error && i < model->num_populations; i++)
+        if (model->populations[i].after_sweep)
+            error = rv_grow(model->context, &worker->entries, &worker->num_entries,
+                            example->tapes[i].offset[model->num_steps], sizeof *worker->entries, "spikes by neuron");
+    return error;
+}
+
+/* Columns of a row that are summed before the next ones: as many as keep their part of the history in cache. */
+static size_t block_size(const rv_compiled_network *model)
+{
+    const size_t columns = CACHED_BYTES / sizeof(float) / model->num_steps / LEAST_COLUMNS * LEAST_COLUMNS;
+    return columns > LEAST_COLUMNS ? columns : LEAST_COLUMNS;
 }
 
 static void sum_block(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t leaf,
@@ -34,12 +42,12 @@ static void sum_block(const rv_engine *engine, const rv_worker *worker, const rv
 }
 
 static void sum_connection(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c, size_t leaf,
-                           size_t num)
+                           const float *history)
 {
     const rv_compiled_network *model = engine->model;
-    const float *met = worker->history + model->populations[c->target].groups[c->group].history +
-        c->delay * model->history_size;
-    const size_t columns = block_size(model, num), num_rows = c->links.rows.num;
+    const float *met =
+        history + model->populations[c->target].groups[c->group].history + c->delay * model->history_size;
+    const size_t columns = block_size(model), num_rows = c->links.rows.num;
     uint8_t *touched = c->weight.touched + leaf * num_rows;
     for (size_t first = 0; first < c->links.n_pad; first += columns)
         sum_block(engine, worker, c, leaf, met, first, first + columns);
@@ -47,33 +55,18 @@ static void sum_connection(const rv_engine *engine, const rv_worker *worker, con
         touched[row] |= worker->begin[row] < worker->begin[row + 1];
 }
 
-static int sort(const rv_engine *engine, rv_worker *worker, const rv_sort *s)
-{
-    const int error = rv_grow(engine->model->context, &worker->entries, &worker->num_entries, rv_sort_count(engine, s),
-                              sizeof *worker->entries, "spikes by neuron");
-    if (!error)
-        rv_sort_by_neuron(engine, s, worker->begin, worker->entries);
-    return error;
-}
-
-int rv_gradient_sum_examples(const rv_engine *engine, rv_worker *worker, size_t first, size_t num)
+void rv_gradient_sum_example(const rv_engine *engine, const rv_worker *worker, const rv_example *example, size_t leaf,
+                             const float *history)
 {
     const rv_compiled_network *model = engine->model;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         if (!model->populations[i].after_sweep)
             continue;
-        const int error = sort(engine, worker,
-                               &(rv_sort){.population = i,
-                                          .first = first,
-                                          .num = num,
-                                          .stride = model->num_leaves,
-                                          .num_leaves = 1,
-                                          .rows_of_example = rv_history_steps(model)});
-        if (error)
-            return error;
+        const rv_sort all = {
+            .population = i, .first = example->position, .end = example->position + 1, .num_leaves = 1};
+        rv_sort_by_neuron(engine, &all, worker->begin, worker->entries);
         for (uint32_t k = 0; k < model->num_connections; k++)
             if (model->connections[k].source == i && model->connections[k].weight.after_sweep)
-                sum_connection(engine, worker, &model->connections[k], first % model->num_leaves, num);
+                sum_connection(engine, worker, &model->connections[k], leaf, history);
     }
-    return RV_OK;
 }
