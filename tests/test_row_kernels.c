@@ -141,10 +141,11 @@ static void steps_of_a_block_are_added_as_if_one_by_one(void **state)
         }
         for (int isa = RV_ISA_BASE; isa <= (int)best; isa++) {
             memset(out, 0, sizeof out);
-            const uint64_t got = rv_kernels_for((rv_isa)isa)->add_steps(out, from, decay, lists, num_lists, num_steps, n);
+            const uint64_t got =
+                rv_kernels_for((rv_isa)isa)->add_steps(out, from, decay, lists, num_lists, num_steps, n);
             if (got != arrived)
-                fail_msg("add_steps, instruction set %d: steps %016llx, expected %016llx", isa, (unsigned long long)got,
-                         (unsigned long long)arrived);
+                fail_msg("add_steps, instruction set %d: steps %016llx, expected %016llx", isa,
+                         (unsigned long long)got, (unsigned long long)arrived);
             for (size_t k = 0; k < num_steps; k++)
                 if (arrived >> k & 1)
                     words_equal("add_steps", (rv_isa)isa, out + k * n, expected[k], n);
@@ -170,7 +171,9 @@ static void draw_step(uint32_t *ids, size_t num, bool ascending)
 
 static void steps_are_sorted_up_to_one_that_the_kernel_leaves(void **state)
 {
-    enum { MOST_IDS = STEPS * 40 };
+    enum {
+        MOST_IDS = STEPS * 40
+    };
     static uint32_t ids[MOST_IDS + 16], expected[MOST_IDS + 16], out[MOST_IDS + 17], end[STEPS], offset[STEPS + 1];
     size_t stopped = 0;
     (void)state;

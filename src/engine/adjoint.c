@@ -181,52 +181,63 @@ static void sweep_population(const rv_engine *engine, rv_worker *worker, const r
     }
 }
 
-/* What of the arguments of kernels, and of where spikes go, does not change from step to step. */
+/* What of the arguments of a population's kernel does not change from step to step. */
+static void aim_population(const rv_engine *engine, rv_worker *worker, const later *after, uint32_t population)
+{
+    const rv_plan_population *p = &engine->model->populations[population];
+    float **pointers = worker->pointers + population * RV_ADJOINT_POINTERS;
+    float **beta = pointers + 3 * RV_MAX_GROUPS, **flow = beta + RV_MAX_GROUPS;
+    for (size_t g = 0; g < p->num_groups; g++) {
+        beta[g] = p->groups[g].beta;
+        flow[g] = p->groups[g].flow;
+    }
+    worker->steps[population] = (rv_adjoint_step){
+        .n_pad = p->n_pad,
+        .lambda_v = worker->adjoint + p->lambda_v,
+        .lambda_a = p->model->adapts ? worker->adjoint + p->lambda_a : NULL,
+        .num_groups = p->num_groups,
+        .lambda_i_next = (const float *const *)pointers,
+        .lambda_i = pointers + RV_MAX_GROUPS,
+        .difference = pointers + 2 * RV_MAX_GROUPS,
+        .lambda_i_stride = after->lambda_i.stride,
+        .difference_stride = after->difference.stride,
+        .mask = p->mask,
+        .alpha = p->model->alpha_coeff < 0 ? NULL : p->coeff[p->model->alpha_coeff],
+        .beta = (const float *const *)beta,
+        .flow = (const float *const *)flow,
+        .coeff = (const float *const *)p->coeff,
+        .back = worker->back + population * engine->model->max_n_pad,
+        .penalty = engine->penalty[population],
+    };
+}
+
+/* And of where the spikes of a connection go. */
+static rv_efferent aim_connection(const rv_compiled_network *model, const rv_plan_connection *c, const later *after)
+{
+    const rv_plan_group *group = &model->populations[c->target].groups[c->group];
+    rv_efferent out = {
+        .connection = c,
+        .lambda_i = after->lambda_i,
+        .difference = after->difference,
+        .reach = model->rule->meets + c->delay,
+        .far = c->far != NULL,
+        .adds = rv_gradient_meets(&c->weight) || rv_gradient_meets(&c->delay_parameter),
+        .backs = !c->far && !model->populations[c->source].model->is_input,
+    };
+    out.lambda_i.base += group->history;
+    out.difference.base = group->difference == RV_NONE ? NULL : out.difference.base + group->difference;
+    return out;
+}
+
 static void aim(const rv_engine *engine, rv_worker *worker, const later *after)
 {
     const rv_compiled_network *model = engine->model;
     for (uint32_t i = 0; i < model->num_populations; i++) {
         const rv_plan_population *p = &model->populations[i];
-        float **pointers = worker->pointers + i * RV_ADJOINT_POINTERS;
-        float **beta = pointers + 3 * RV_MAX_GROUPS, **flow = beta + RV_MAX_GROUPS;
-        for (size_t g = 0; g < p->num_groups; g++) {
-            beta[g] = p->groups[g].beta;
-            flow[g] = p->groups[g].flow;
-        }
-        worker->steps[i] = (rv_adjoint_step){
-            .n_pad = p->n_pad,
-            .lambda_v = worker->adjoint + p->lambda_v,
-            .lambda_a = p->model->adapts ? worker->adjoint + p->lambda_a : NULL,
-            .num_groups = p->num_groups,
-            .lambda_i_next = (const float *const *)pointers,
-            .lambda_i = pointers + RV_MAX_GROUPS,
-            .difference = pointers + 2 * RV_MAX_GROUPS,
-            .lambda_i_stride = after->lambda_i.stride,
-            .difference_stride = after->difference.stride,
-            .mask = p->mask,
-            .alpha = p->model->alpha_coeff < 0 ? NULL : p->coeff[p->model->alpha_coeff],
-            .beta = (const float *const *)beta,
-            .flow = (const float *const *)flow,
-            .coeff = (const float *const *)p->coeff,
-            .back = worker->back + i * model->max_n_pad,
-            .penalty = engine->penalty[i],
-        };
-        for (uint32_t k = 0; k < p->num_outgoing; k++) {
-            const rv_plan_connection *c = &model->connections[p->outgoing[k]];
-            const rv_plan_group *group = &model->populations[c->target].groups[c->group];
-            rv_efferent *out = &worker->efferents[p->first_efferent + k];
-            *out = (rv_efferent){
-                .connection = c,
-                .lambda_i = after->lambda_i,
-                .difference = after->difference,
-                .reach = model->rule->meets + c->delay,
-                .far = c->far != NULL,
-                .adds = rv_gradient_meets(&c->weight) || rv_gradient_meets(&c->delay_parameter),
-                .backs = !c->far && !p->model->is_input,
-            };
-            out->lambda_i.base += group->history;
-            out->difference.base = group->difference == RV_NONE ? NULL : out->difference.base + group->difference;
-        }
+        aim_population(engine, worker, after, i);
+        for (uint32_t k = 0; k < p->num_outgoing; k++)
+            worker->efferents[p->first_efferent + k] =
+                aim_connection(model, &model->connections[p->outgoing[k]], after);
     }
 }
 

@@ -179,10 +179,11 @@ static bool add_ahead(const rv_compiled_network *model, const rv_block *block, c
         const uint32_t late = t < in->ago ? in->ago - t : 0;
         if (!in->adds_rows)
             return false;
-        lists[i] = (rv_spike_steps){in->weight, in->stride, in->tape->ids, in->tape->offset + (t + late - in->ago), late};
+        lists[i] =
+            (rv_spike_steps){in->weight, in->stride, in->tape->ids, in->tape->offset + (t + late - in->ago), late};
     }
-    run->arrived = model->kernels->add_steps(block->ahead, block->state + g->in_syn, g->beta, lists, g->num_connections,
-                                             run->num_steps, p->n_pad);
+    run->arrived = model->kernels->add_steps(block->ahead, block->state + g->in_syn, g->beta, lists,
+                                             g->num_connections, run->num_steps, p->n_pad);
     return true;
 }
 
@@ -213,8 +214,8 @@ static int arrive_one_by_one(const rv_engine *engine, const rv_block *block, con
     return error;
 }
 
-int rv_arrive_ahead(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population, uint32_t t,
-                    rv_neuron_run *run)
+int rv_arrive_ahead(const rv_engine *engine, const rv_block *block, rv_example *example, uint32_t population,
+                    uint32_t t, rv_neuron_run *run)
 {
     const rv_compiled_network *model = engine->model;
     const rv_plan_population *p = &model->populations[population];

@@ -137,7 +137,8 @@ static int make_worker(rv_engine *engine, rv_worker *worker)
     worker->row = new_floats(engine, model->max_n_pad);
     worker->scaled = new_floats(engine, model->max_n_pad);
     return worker->adjoint && (model->rows || worker->history) && worker->difference && worker->back &&
-                   worker->steps && worker->pointers && worker->efferents && worker->begin && worker->drive && worker->sums && worker->row && worker->scaled
+                   worker->steps && worker->pointers && worker->efferents && worker->begin && worker->drive &&
+                   worker->sums && worker->row && worker->scaled
                ? RV_OK
                : RV_ERR_MEMORY;
 }

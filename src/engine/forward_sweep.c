@@ -22,8 +22,7 @@ static int record_step(const rv_engine *engine, const rv_plan_population *p, rv_
     if (error)
         return error;
     uint32_t *ids = tape->ids + used;
-    const size_t num =
-        engine->model->kernels->bits_to_ids(ids, run->fired + k * rv_fired_words(p->n_pad), p->n_pad);
+    const size_t num = engine->model->kernels->bits_to_ids(ids, run->fired + k * rv_fired_words(p->n_pad), p->n_pad);
     for (size_t s = 0; run->crossing && s < num; s++)
         tape->crossing[used + s] = run->crossing[k * p->n_pad + ids[s]];
     tape->offset[t + 1] = used + (uint32_t)num;
@@ -77,7 +76,7 @@ static bool cycles_alone(const rv_engine *engine, const rv_block *block, const r
     const uint32_t population = engine->model->order[part->begin];
     const rv_plan_population *p = &engine->model->populations[population];
     bool alone = part->end - part->begin == 1 && p->begin == 0 && p->end == engine->model->num_steps &&
-        !p->model->takes_values && !p->is_signed && !p->readout;
+                 !p->model->takes_values && !p->is_signed && !p->readout;
     for (size_t g = 0; g < p->num_groups; g++)
         alone = alone && !p->groups[g].num_pending && p->groups[g].num_connections <= RV_LISTS_AT_ONCE;
     for (uint32_t i = p->first_connection; i < p->first_connection + p->num_connections; i++)

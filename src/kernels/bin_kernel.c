@@ -36,10 +36,10 @@ void RV_ISA_NAME(rv_steps_of)(uint32_t *restrict steps, const float *restrict ti
  * network (Batcher 1968); elsewhere each goes where as many others are smaller. */
 #if defined(__AVX512F__)
 /* Lanes and their partners: the smaller stays, or, in those of `upper`, the larger. */
-#define EXCHANGE(v, upper, ...)                                                                                        \
-    do {                                                                                                               \
-        const __m512i other = _mm512_permutexvar_epi32(_mm512_setr_epi32(__VA_ARGS__), v);                             \
-        v = _mm512_mask_max_epi32(_mm512_min_epi32(v, other), upper, v, other);                                        \
+#define EXCHANGE(v, upper, ...)                                                                                       \
+    do {                                                                                                              \
+        const __m512i other = _mm512_permutexvar_epi32(_mm512_setr_epi32(__VA_ARGS__), v);                            \
+        v = _mm512_mask_max_epi32(_mm512_min_epi32(v, other), upper, v, other);                                       \
     } while (0)
 #define NEXT_ONE(v) EXCHANGE(v, 0xAAAA, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
 #define NEXT_TWO(v) EXCHANGE(v, 0xCCCC, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)

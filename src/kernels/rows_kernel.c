@@ -61,19 +61,13 @@ RV_INLINE void add_lists_block(float *acc, const float *from, const float *decay
         rv_at(acc + j)[i] = sum[i];
 }
 
-RV_INLINE void sum_rows_block(float *out, bool add, const float *rows, size_t stride, const uint32_t *ids, size_t num,
-                              size_t j, int count)
+RV_INLINE void sum_rows_block(float *out, bool add, const rv_spike_rows *list, size_t j, int count)
 {
     rv_vec sum[WIDE] = {0};
 #pragma GCC unroll 16
     for (int i = 0; i < count && add; i++)
         sum[i] = rv_cat(out + j)[i];
-    for (size_t k = 0; k < num; k++) {
-        const rv_vec *row = rv_cat(rows + ids[k] * stride + j);
-#pragma GCC unroll 16
-        for (int i = 0; i < count; i++)
-            sum[i] += row[i];
-    }
+    add_list(sum, list, j, count);
 #pragma GCC unroll 16
     for (int i = 0; i < count; i++)
         rv_at(out + j)[i] = sum[i];
@@ -82,7 +76,8 @@ RV_INLINE void sum_rows_block(float *out, bool add, const float *rows, size_t st
 static void sum_rows(float *out, bool add, const float *rows, size_t stride, const uint32_t *ids, size_t num,
                      size_t begin, size_t end)
 {
-#define SUM_ROWS(j, count) sum_rows_block(out, add, rows, stride, ids, num, j, count)
+    const rv_spike_rows list = {rows, stride, ids, num};
+#define SUM_ROWS(j, count) sum_rows_block(out, add, &list, j, count)
     FOR_BLOCKS(begin, end, SUM_ROWS);
 #undef SUM_ROWS
 }
