@@ -8,7 +8,7 @@
 #include "engine/split.h"
 
 #define POINTERS (RV_MAX_STATE + 3 * RV_MAX_GROUPS) /* of a population's step */
-#define EXCHANGED_AT_ONCE 16384U /* floats of a parameter, whose leaves' sums stay in a core's cache */
+#define EXCHANGED_AT_ONCE 65536U /* floats of a parameter: few messages, and sums that stay in the last cache */
 
 static float *new_floats(rv_engine *engine, size_t n)
 {
