@@ -33,7 +33,6 @@ static int list_outgoing(rv_compiled_network *model)
             if (model->connections[c].source == i)
                 *list++ = c;
         model->populations[i].num_outgoing = (uint32_t)(list - model->populations[i].outgoing);
-        model->populations[i].first_efferent = (uint32_t)(model->populations[i].outgoing - model->populations[0].outgoing);
     }
     return list ? RV_OK : RV_ERR_MEMORY;
 }

@@ -103,7 +103,6 @@ typedef struct rv_plan_population {
     uint32_t first_connection, num_connections; /* incoming ones, in the plan's order */
     const uint32_t *outgoing;                   /* (num_outgoing) connections, in the plan's order */
     uint32_t num_outgoing;
-    uint32_t first_efferent; /* place of the first of them where they stand by source */
     size_t state[RV_MAX_STATE];                 /* offsets in the block: (n_pad) each */
     size_t (*forward)(const rv_neuron_step *step); /* NULL where spikes are the data */
     void (*run)(rv_neuron_run *run);               /* many steps of it at once; OPTIONAL */

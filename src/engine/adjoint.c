@@ -42,20 +42,20 @@ static void meet_targets(const rv_engine *engine, rv_worker *worker, const rv_ex
     const rv_tape *tape = &example->tapes[population];
     const uint32_t *ids = tape->ids + tape->offset[t];
     const size_t num = tape->offset[t + 1] - tape->offset[t];
-    const rv_efferent *out = worker->efferents + p->first_efferent;
     float *back = worker->back + population * model->max_n_pad;
     if (!p->model->is_input)
         for (size_t k = 0; k < num; k++)
             back[k] = 0;
     for (uint32_t i = 0; i < p->num_outgoing && t + 1 < model->num_steps; i++) {
-        if (out[i].far)
-            rv_flights_meet(engine, worker, example, p->outgoing[i], leaf, &out[i].lambda_i,
-                            out[i].difference.base ? &out[i].difference : NULL, t);
-        else if (num && out[i].adds)
-            add_gradient(engine, worker, example, &out[i], leaf, t);
-        if (num && out[i].backs)
-            take_back(model, &out[i], back, ids, num, t);
-        rv_profile_lap(worker->seconds, out[i].connection->target, RV_PART_BACKWARD, since);
+        const rv_efferent *out = &worker->efferents[p->outgoing[i]];
+        if (out->far)
+            rv_flights_meet(engine, worker, example, p->outgoing[i], leaf, &out->lambda_i,
+                            out->difference.base ? &out->difference : NULL, t);
+        else if (num && out->adds)
+            add_gradient(engine, worker, example, out, leaf, t);
+        if (num && out->backs)
+            take_back(model, out, back, ids, num, t);
+        rv_profile_lap(worker->seconds, out->connection->target, RV_PART_BACKWARD, since);
     }
 }
 
@@ -91,12 +91,12 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
     float **next = worker->pointers + population * RV_ADJOINT_POINTERS;
     float **lambda_i = next + RV_MAX_GROUPS, **difference = lambda_i + RV_MAX_GROUPS;
     float *row = rv_ring_row(&after->lambda_i, t), *row_next = rv_ring_row(&after->lambda_i, t + 1);
-    float *row_difference = rv_ring_row(&after->difference, t);
     for (size_t g = 0; g < p->num_groups; g++) {
         const rv_plan_group *group = &p->groups[g];
         next[g] = row_next + group->history;
         lambda_i[g] = row + group->history;
-        difference[g] = group->difference == RV_NONE ? NULL : row_difference + group->difference;
+        difference[g] =
+            group->difference == RV_NONE ? NULL : rv_ring_row(&after->difference, t) + group->difference;
     }
     if (p->readout) {
         rv_drive_kick(engine, worker, example, population, t + 1 - num);
@@ -156,8 +156,10 @@ static void sweep_cycle(const rv_engine *engine, rv_worker *worker, const rv_exa
 static bool is_passed_by(const rv_worker *worker, const rv_plan_population *p)
 {
     bool passed = p->model->is_input;
-    for (uint32_t i = 0; i < p->num_outgoing; i++)
-        passed = passed && !worker->efferents[p->first_efferent + i].far && !worker->efferents[p->first_efferent + i].adds;
+    for (uint32_t i = 0; i < p->num_outgoing; i++) {
+        const rv_efferent *out = &worker->efferents[p->outgoing[i]];
+        passed = passed && !out->far && !out->adds;
+    }
     return passed;
 }
 
@@ -232,13 +234,10 @@ static rv_efferent aim_connection(const rv_compiled_network *model, const rv_pla
 static void aim(const rv_engine *engine, rv_worker *worker, const later *after)
 {
     const rv_compiled_network *model = engine->model;
-    for (uint32_t i = 0; i < model->num_populations; i++) {
-        const rv_plan_population *p = &model->populations[i];
+    for (uint32_t i = 0; i < model->num_populations; i++)
         aim_population(engine, worker, after, i);
-        for (uint32_t k = 0; k < p->num_outgoing; k++)
-            worker->efferents[p->first_efferent + k] =
-                aim_connection(model, &model->connections[p->outgoing[k]], after);
-    }
+    for (uint32_t i = 0; i < model->num_connections; i++)
+        worker->efferents[i] = aim_connection(model, &model->connections[i], after);
 }
 
 /* Everything is 0 after the last step. */

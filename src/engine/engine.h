@@ -197,7 +197,7 @@ typedef struct rv_worker {
     float *back;    /* [populations] (max_n_pad) feedback of the spikes of a step */
     rv_adjoint_step *steps; /* [populations] arguments of the kernels */
     float **pointers;       /* storage of the arrays of pointers in steps */
-    rv_efferent *efferents; /* [connections] by source, in the order of its outgoing ones */
+    rv_efferent *efferents; /* [connections] */
     float *drive;   /* [outputs] (rv_drive_size): base of the drive, (max_n_pad), and the drive of steps */
     float *sums;    /* rows: (max_n_pad) of a node of the tree */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */

@@ -35,8 +35,8 @@ static double seen(const rv_output_sample *s, float y)
 
 #define FEW_OUTPUTS 64 /* whose exp(z) are kept; those of more are worked out again */
 
-/* The sum of exp(z), those of the first few, and the largest y */
-static double sum_exp(const rv_output_sample *s, const float *y, double *largest, double *few)
+/* The sum of exp(z) as the reported loss sees it, those of the first few, and the largest y */
+static double seen_exp_sum(const rv_output_sample *s, const float *y, double *largest, double *few)
 {
     double sum = 0;
     *largest = seen(s, y[0]);
@@ -84,7 +84,7 @@ void rv_loss_softmax(float *p, const rv_output_sample *s, const float *y)
         p[k] = sum > 0 ? (float)(exp_of(s, y[k], largest) / sum) : 0.0F;
 }
 
-/* all, few: of sum_exp, which may count silent neurons in where there are spike times */
+/* all, few: of seen_exp_sum, which may count silent neurons in where there are spike times */
 static void crossentropy_gradient(const rv_output_sample *s, const float *y, double largest, double all,
                                   const double *few, float *g)
 {
@@ -102,7 +102,7 @@ static void crossentropy_gradient(const rv_output_sample *s, const float *y, dou
 static double crossentropy(const rv_output_sample *s, const float *y, const double *param, float *g)
 {
     double largest, few[FEW_OUTPUTS];
-    const double all = sum_exp(s, y, &largest, few);
+    const double all = seen_exp_sum(s, y, &largest, few);
     (void)param;
     if (g)
         crossentropy_gradient(s, y, largest, all, few, g);

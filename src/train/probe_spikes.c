@@ -90,14 +90,17 @@ static void copy_all(const rv_probe *probe, const rv_tape *tape, double *times, 
 {
     const double dt = probe->run->model->dt, first = first_step(probe->run);
     const uint32_t *offset = tape->offset, num_steps = (uint32_t)probe->num_timesteps;
-    for (uint32_t t = 0; !probe->rows && t < num_steps; t++)
-        times = put_time(times, (first + t) * dt, offset[t + 1] - offset[t]);
-    if (!probe->rows)
+    if (!probe->rows) { /* of all timesteps */
+        for (uint32_t t = 0; t < num_steps; t++)
+            times = put_time(times, (first + t) * dt, offset[t + 1] - offset[t]);
         copy_ids(ids, tape->ids, offset[num_steps]);
-    for (size_t i = 0; probe->rows && i < num_steps; i++)
-        times = put_time(times, (first + probe->timesteps[i]) * dt,
-                         offset[probe->timesteps[i] + 1] - offset[probe->timesteps[i]]);
-    for (size_t i = 0; probe->rows && i < num_steps; i++) {
+        return;
+    }
+    for (size_t i = 0; i < num_steps; i++) {
+        const uint32_t t = probe->timesteps[i];
+        times = put_time(times, (first + t) * dt, offset[t + 1] - offset[t]);
+    }
+    for (size_t i = 0; i < num_steps; i++) {
         const uint32_t t = probe->timesteps[i], num = offset[t + 1] - offset[t];
         copy_ids(ids, tape->ids + offset[t], num);
         ids += num;
