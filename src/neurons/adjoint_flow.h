@@ -56,26 +56,65 @@ RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, siz
                                  num_steps);
 }
 
+/* One step of hidden neurons with one group that feeds back, which is what recurrent populations do. alike: they have the
+ * same constants, which then stay in registers. */
+RV_INLINE void rv_adjoint_flow_step(const rv_adjoint_step *s, bool alike)
+{
+    const size_t n_pad = s->n_pad;
+    float *const lambda_v = s->lambda_v, *const lambda_i = s->lambda_i[0], *const difference = s->difference[0];
+    const float *const next = s->lambda_i_next[0], *const ahead = lambda_i - RV_ROWS_AHEAD * s->lambda_i_stride;
+    const float *const alpha = s->alpha, *const beta = s->beta[0], *const flow = s->flow[0];
+    const rv_vec same_alpha = *rv_cat(alpha), same_beta = *rv_cat(beta), same_flow = *rv_cat(flow);
+    for (size_t j = 0; j < n_pad; j += RV_WIDTH) {
+        const rv_vec v = *rv_cat(lambda_v + j), after = v * (alike ? same_alpha : *rv_cat(alpha + j));
+        const rv_vec i = rv_flow_lambda_i(*rv_cat(next + j), v, v, alike ? same_flow : *rv_cat(flow + j),
+                                          alike ? same_beta : *rv_cat(beta + j), false);
+        *rv_at(lambda_v + j) = after;
+        *rv_at(lambda_i + j) = i;
+        *rv_at(difference + j) = after - i;
+        __builtin_prefetch(ahead + j, 1);
+    }
+}
+
 RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
 {
-    if (s->num_groups == 1 && s->num_steps == 1) /* what recurrent populations do */
-        rv_adjoint_flow_groups(s, driven, 1, 1);
+    if (!driven && s->num_groups == 1 && s->num_steps == 1 && s->difference[0])
+        s->mask < RV_LANES ? rv_adjoint_flow_step(s, true) : rv_adjoint_flow_step(s, false);
     else if (s->num_groups == 1)
         rv_adjoint_flow_groups(s, driven, 1, s->num_steps);
     else
         rv_adjoint_flow_groups(s, driven, s->num_groups, s->num_steps);
 }
 
-/* A neuron that spiked: its LambdaV becomes v, but for regularisation. */
-RV_INLINE void rv_adjoint_jump(const rv_adjoint_step *s, size_t j, float v)
+/* Neurons that spiked in the last step: where their adjoints are. */
+typedef struct rv_jumps {
+    float *lambda_v;
+    const float *penalty;
+    size_t num_groups;
+    const float *lambda_i[RV_MAX_GROUPS];
+    float *difference[RV_MAX_GROUPS]; /* of the groups that feed back */
+} rv_jumps;
+
+RV_INLINE rv_jumps rv_jumps_of(const rv_adjoint_step *s)
 {
-    if (s->penalty)
-        v -= s->penalty[j];
     const size_t last = s->num_steps - 1;
-    s->lambda_v[j] = v;
+    rv_jumps jumps = {.lambda_v = s->lambda_v, .penalty = s->penalty};
     for (size_t g = 0; g < s->num_groups; g++)
-        if (s->difference[g])
-            (s->difference[g] - last * s->difference_stride)[j] = v - (s->lambda_i[g] - last * s->lambda_i_stride)[j];
+        if (s->difference[g]) {
+            jumps.lambda_i[jumps.num_groups] = s->lambda_i[g] - last * s->lambda_i_stride;
+            jumps.difference[jumps.num_groups++] = s->difference[g] - last * s->difference_stride;
+        }
+    return jumps;
+}
+
+/* The LambdaV of a neuron that spiked becomes v, but for regularisation. */
+RV_INLINE void rv_jump(const rv_jumps *jumps, size_t j, float v)
+{
+    if (jumps->penalty)
+        v -= jumps->penalty[j];
+    jumps->lambda_v[j] = v;
+    for (size_t g = 0; g < jumps->num_groups; g++)
+        jumps->difference[g][j] = v - jumps->lambda_i[g][j];
 }
 
 #endif

@@ -203,11 +203,14 @@ RUN(integrates, LIF_REFRAC_INTEGRATES)
 static void adjoint(const rv_adjoint_step *s)
 {
     rv_adjoint_flow(s, false);
-    const float *jump = s->coeff[LIF_JUMP];
-    for (size_t k = 0; k < s->num; k++) {
-        const size_t j = s->ids[k];
-        const float v = s->lambda_v[j];
-        rv_adjoint_jump(s, j, v + (jump[j & s->mask] * v + s->back[k]) / s->crossing[k]);
+    const rv_jumps jumps = rv_jumps_of(s);
+    const float *const jump = s->coeff[LIF_JUMP], *const back = s->back, *const crossing = s->crossing;
+    const uint32_t *const ids = s->ids;
+    const size_t num = s->num, mask = s->mask;
+    for (size_t k = 0; k < num; k++) {
+        const size_t j = ids[k];
+        const float v = jumps.lambda_v[j];
+        rv_jump(&jumps, j, v + (jump[j & mask] * v + back[k]) / crossing[k]);
     }
 }
 
