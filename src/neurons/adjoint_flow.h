@@ -56,8 +56,13 @@ RV_INLINE void rv_adjoint_flow_groups(const rv_adjoint_step *s, bool driven, siz
                                  num_steps);
 }
 
-/* One step of hidden neurons with one group that feeds back, which is what recurrent populations do. alike: they have the
- * same constants, which then stay in registers. */
+/* A step of neurons with one group, which feeds back: what recurrent populations do. */
+RV_INLINE bool rv_feeds_back_alone(const rv_adjoint_step *s)
+{
+    return s->num_groups == 1 && s->num_steps == 1 && s->difference[0];
+}
+
+/* Such a step, without a drive. alike: they have the same constants, which then stay in registers. */
 RV_INLINE void rv_adjoint_flow_step(const rv_adjoint_step *s, bool alike)
 {
     const size_t n_pad = s->n_pad;
@@ -78,7 +83,7 @@ RV_INLINE void rv_adjoint_flow_step(const rv_adjoint_step *s, bool alike)
 
 RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
 {
-    if (!driven && s->num_groups == 1 && s->num_steps == 1 && s->difference[0])
+    if (!driven && rv_feeds_back_alone(s))
         s->mask < RV_LANES ? rv_adjoint_flow_step(s, true) : rv_adjoint_flow_step(s, false);
     else if (s->num_groups == 1)
         rv_adjoint_flow_groups(s, driven, 1, s->num_steps);
@@ -86,35 +91,16 @@ RV_INLINE void rv_adjoint_flow(const rv_adjoint_step *s, bool driven)
         rv_adjoint_flow_groups(s, driven, s->num_groups, s->num_steps);
 }
 
-/* Neurons that spiked in the last step: where their adjoints are. */
-typedef struct rv_jumps {
-    float *lambda_v;
-    const float *penalty;
-    size_t num_groups;
-    const float *lambda_i[RV_MAX_GROUPS];
-    float *difference[RV_MAX_GROUPS]; /* of the groups that feed back */
-} rv_jumps;
-
-RV_INLINE rv_jumps rv_jumps_of(const rv_adjoint_step *s)
+/* A neuron that spiked in the last step: its LambdaV becomes v, but for regularisation. */
+RV_INLINE void rv_adjoint_jump(const rv_adjoint_step *s, size_t j, float v)
 {
+    if (s->penalty)
+        v -= s->penalty[j];
     const size_t last = s->num_steps - 1;
-    rv_jumps jumps = {.lambda_v = s->lambda_v, .penalty = s->penalty};
+    s->lambda_v[j] = v;
     for (size_t g = 0; g < s->num_groups; g++)
-        if (s->difference[g]) {
-            jumps.lambda_i[jumps.num_groups] = s->lambda_i[g] - last * s->lambda_i_stride;
-            jumps.difference[jumps.num_groups++] = s->difference[g] - last * s->difference_stride;
-        }
-    return jumps;
-}
-
-/* The LambdaV of a neuron that spiked becomes v, but for regularisation. */
-RV_INLINE void rv_jump(const rv_jumps *jumps, size_t j, float v)
-{
-    if (jumps->penalty)
-        v -= jumps->penalty[j];
-    jumps->lambda_v[j] = v;
-    for (size_t g = 0; g < jumps->num_groups; g++)
-        jumps->difference[g][j] = v - jumps->lambda_i[g][j];
+        if (s->difference[g])
+            (s->difference[g] - last * s->difference_stride)[j] = v - (s->lambda_i[g] - last * s->lambda_i_stride)[j];
 }
 
 #endif
