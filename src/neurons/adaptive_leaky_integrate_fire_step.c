@@ -110,13 +110,14 @@ static void adjoint(const rv_adjoint_step *s)
     for (size_t j = 0; j < s->n_pad; j += RV_WIDTH)
         for (size_t k = 0; k < s->num_steps; k++)
             *rv_at(s->lambda_a + j) *= *rv_cat(s->coeff[ALIF_RHO] + j);
+    const rv_jumps jumps = rv_jumps_of(s, false);
     for (size_t k = 0; k < s->num; k++) {
         const size_t j = s->ids[k];
         const float slope = s->crossing[2 * k], adaptation = s->crossing[2 * k + 1], v = s->lambda_v[j];
         const float drop = s->coeff[ALIF_DROP][j] + (1 - keep[j]) * (beta[j] - lift[j]) * adaptation;
         const float before = v + (drop * v - s->lambda_a[j] + s->back[k]) / slope;
         s->lambda_a[j] -= lift[j] * (before - keep[j] * v);
-        rv_adjoint_jump(s, j, before);
+        rv_jump(&jumps, j, before);
     }
 }
 

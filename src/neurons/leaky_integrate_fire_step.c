@@ -200,40 +200,26 @@ RUN(integrates, LIF_REFRAC_INTEGRATES)
         [LIF_NUM_MODES + LIF_REFRAC_INTEGRATES] = kind##_integrates_groups                                             \
     }
 
-/* LambdaV before a spike, after which it was v. */
-RV_INLINE float before_spike(float v, float jump, float back, float crossing)
+RV_INLINE void jump(const rv_adjoint_step *s, bool alone)
 {
-    return v + (jump * v + back) / crossing;
-}
-
-/* The jumps where one group feeds back and nothing is regularised: few pointers, which stay in registers. */
-static void jump_alone(const rv_adjoint_step *s)
-{
-    const float *const jump = s->coeff[LIF_JUMP], *const back = s->back, *const crossing = s->crossing;
-    const float *const lambda_i = s->lambda_i[0];
-    float *const lambda_v = s->lambda_v, *const difference = s->difference[0];
+    const rv_jumps jumps = rv_jumps_of(s, alone);
+    const float *const factor = s->coeff[LIF_JUMP], *const back = s->back, *const crossing = s->crossing;
     const uint32_t *const ids = s->ids;
     const size_t num = s->num, mask = s->mask;
     for (size_t k = 0; k < num; k++) {
         const size_t j = ids[k];
-        const float v = before_spike(lambda_v[j], jump[j & mask], back[k], crossing[k]);
-        lambda_v[j] = v;
-        difference[j] = v - lambda_i[j];
+        const float v = jumps.lambda_v[j];
+        rv_jump(&jumps, j, v + (factor[j & mask] * v + back[k]) / crossing[k]);
     }
 }
 
 static void adjoint(const rv_adjoint_step *s)
 {
-    const float *const jump = s->coeff[LIF_JUMP];
     rv_adjoint_flow(s, false);
-    if (rv_feeds_back_alone(s) && !s->penalty) {
-        jump_alone(s);
-        return;
-    }
-    for (size_t k = 0; k < s->num; k++) {
-        const size_t j = s->ids[k];
-        rv_adjoint_jump(s, j, before_spike(s->lambda_v[j], jump[j & s->mask], s->back[k], s->crossing[k]));
-    }
+    if (rv_feeds_back_alone(s))
+        jump(s, true);
+    else
+        jump(s, false);
 }
 
 static void eprop(const rv_eprop_step *s)
