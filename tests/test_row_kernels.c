@@ -169,44 +169,105 @@ static void draw_step(uint32_t *ids, size_t num, bool ascending)
         qsort(ids, num, sizeof *ids, compare_ids);
 }
 
+/* Of num sorted ids the first of each stays, and others move on; returns how many stay. */
+static size_t keep_first(uint32_t *ids, size_t num, uint32_t *moved, size_t *num_moved)
+{
+    size_t kept = 0;
+    *num_moved = 0;
+    for (size_t k = 0; k < num; k++)
+        if (kept && ids[kept - 1] == ids[k])
+            moved[(*num_moved)++] = ids[k];
+        else
+            ids[kept++] = ids[k];
+    return kept;
+}
+
 static void steps_are_sorted_up_to_one_that_the_kernel_leaves(void **state)
 {
     enum {
         MOST_IDS = STEPS * 40
     };
-    static uint32_t ids[MOST_IDS + 16], expected[MOST_IDS + 16], out[MOST_IDS + 17], end[STEPS], offset[STEPS + 1];
-    size_t stopped = 0;
+    static uint32_t ids[MOST_IDS + 16], expected[MOST_IDS + 16], out[MOST_IDS + 16 + 5], end[STEPS], offset[STEPS + 1];
+    static uint32_t ends[STEPS + 1], late[40], moved[2 * MOST_IDS];
+    size_t stopped = 0, shared = 0;
     (void)state;
     for (int draw = 0; draw < DRAWS; draw++) {
         const size_t first = wired_random(&random_state, 3), start = wired_random(&random_state, 5);
-        size_t used = 0, stop = STEPS;
+        size_t used = 0, stop = STEPS, sorted = start, num_late = 0;
         for (size_t t = 0; t < STEPS; t++) {
             const bool many = wired_random(&random_state, 20) == 0;
             const size_t num = many ? 17 + wired_random(&random_state, 20) : wired_random(&random_state, 17);
             const bool ascending = wired_random(&random_state, 4) == 0 || (many && draw % 3);
-            bool twice = num > 1 && wired_random(&random_state, 60) == 0;
             draw_step(ids + used, num, ascending);
-            if (twice)
+            for (int again = 0; again < 3 && num > 1 && wired_random(&random_state, 40) == 0; again++)
                 ids[used + wired_random(&random_state, (uint32_t)(num - 1))] = ids[used + num - 1];
-            memcpy(expected + used, ids + used, num * sizeof *ids);
-            qsort(expected + used, num, sizeof *ids, compare_ids);
-            if (t >= first && stop == STEPS && (twice || (num > 16 && memcmp(ids + used, expected + used, num * 4))))
-                stop = t;
+            if (t < first) {
+                end[t] = (uint32_t)(used += num);
+                continue;
+            }
+            const size_t all = num + num_late;
+            uint32_t *const step = expected + sorted;
+            memcpy(step, ids + used, num * sizeof *ids);
+            memcpy(step + num, late, num_late * sizeof *ids);
+            qsort(step, all, sizeof *ids, compare_ids);
+            const bool in_order = !num_late && !memcmp(step, ids + used, num * sizeof *ids);
             end[t] = (uint32_t)(used += num);
+            if (stop < STEPS)
+                continue;
+            const size_t was_late = num_late, kept = keep_first(step, all, late, &num_late);
+            if (all > 16 && (!in_order || num_late)) {
+                stop = t;
+                num_late = was_late;
+                continue;
+            }
+            shared += was_late && num_late;
+            sorted += kept;
+            ends[t + 1] = (uint32_t)sorted;
         }
-        const size_t before = first ? end[first - 1] : 0, all = stop ? end[stop - 1] : 0;
-        const size_t num = stop > first ? all - before : 0;
         stopped += stop < STEPS;
         for (int isa = RV_ISA_BASE; isa <= (int)best; isa++) {
+            rv_step_sort sort = {ids, end, STEPS, out, offset, moved, 0};
             memset(offset, 0xff, sizeof offset);
             offset[first] = (uint32_t)start;
-            assert_int_equal(rv_kernels_for((rv_isa)isa)->sort_steps(out, offset, ids, end, first, STEPS), stop);
-            words_equal("sort_steps", (rv_isa)isa, out + start, expected + before, num);
+            assert_int_equal(rv_kernels_for((rv_isa)isa)->sort_steps(&sort, first), stop);
+            words_equal("sort_steps", (rv_isa)isa, out + start, expected + start, sorted - start);
             for (size_t t = first; t < stop; t++)
-                assert_int_equal(offset[t + 1], start + end[t] - before);
+                assert_int_equal(offset[t + 1], ends[t + 1]);
+            assert_int_equal(sort.num_moved, num_late);
         }
     }
     assert_in_range(stopped, DRAWS / 4, DRAWS - DRAWS / 20);
+    assert_true(shared > 0);
+}
+
+static void steps_end_after_their_last_spike(void **state)
+{
+    static uint32_t steps[300], end[STEPS + 1], expected[STEPS];
+    (void)state;
+    for (int draw = 0; draw < DRAWS; draw++) {
+        const size_t num = wired_random(&random_state, 300);
+        bool ascends = true;
+        uint32_t step = 0;
+        for (size_t k = 0; k < num; k++) {
+            step += wired_random(&random_state, 8) == 0;
+            steps[k] = step < STEPS ? step : STEPS;
+        }
+        if (num > 1 && draw % 4 == 0)
+            steps[wired_random(&random_state, (uint32_t)num - 1)] = steps[num - 1];
+        for (size_t k = 1; k < num; k++)
+            ascends &= steps[k] >= steps[k - 1];
+        for (size_t t = 0; t < STEPS; t++) {
+            expected[t] = 0;
+            for (size_t k = 0; k < num; k++)
+                expected[t] += steps[k] <= t;
+        }
+        for (int isa = RV_ISA_BASE; isa <= (int)best; isa++) {
+            memset(end, 0xff, sizeof end);
+            assert_int_equal(rv_kernels_for((rv_isa)isa)->ends_of(end, STEPS, steps, num), ascends);
+            if (ascends)
+                words_equal("ends_of", (rv_isa)isa, end, expected, STEPS);
+        }
+    }
 }
 
 int main(void)
@@ -216,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_sum_of_rows_begins_with_zero_or_with_what_is_there),
         cmocka_unit_test(steps_of_a_block_are_added_as_if_one_by_one),
         cmocka_unit_test(steps_are_sorted_up_to_one_that_the_kernel_leaves),
+        cmocka_unit_test(steps_end_after_their_last_spike),
     };
     best = rv_isa_best();
     return cmocka_run_group_tests(tests, NULL, NULL);

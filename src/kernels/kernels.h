@@ -34,6 +34,17 @@ typedef struct rv_spike_steps {
     size_t late;
 } rv_spike_steps;
 
+/* The spikes of an example on their way to a tape: timestep by timestep, sorted within each. */
+typedef struct rv_step_sort {
+    const uint32_t *ids; /* (end[num_steps - 1], and room for 16 more) neurons < 2^31, by step, then as they come */
+    const uint32_t *end; /* (num_steps) those of step t are ids[end[t - 1]] .. ids[end[t] - 1] */
+    size_t num_steps;
+    uint32_t *out;    /* (as many, and room for 16 more) by step, then neuron; offset[0] of them are there */
+    uint32_t *offset; /* (num_steps + 1) those of step t are out[offset[t]] .. out[offset[t + 1] - 1] */
+    uint32_t *moved;  /* (2 * as many, at least 32) those that a step leaves to the next one, and room for both together */
+    size_t num_moved;
+} rv_step_sort;
+
 #define RV_MAX_LEAVES 8 /* of the gradient's sum: threads x ranks that share a batch without waiting */
 
 typedef struct rv_kernels {
@@ -88,17 +99,20 @@ typedef struct rv_kernels {
 
     /* steps[i] = the timestep in which a spike at times[i] (ms) fires; num_steps where that is too late */
     void (*steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
+    /* end[t] (num_steps + 1) = how many of n steps <= num_steps are t or less, which are those before it; false if they do
+     * not ascend */
+    bool (*ends_of)(uint32_t *end, size_t num_steps, const uint32_t *steps, size_t n);
+    /* out[i] = ids[i] */
+    void (*widen)(uint32_t *out, const uint16_t *ids, size_t n);
 
     /* the numbers of the bits that are set in words, whose bits from n (a multiple of 16) on are 0, ascending; returns
      * how many. ids has room for n, or for 4 more than there are. */
     size_t (*bits_to_ids)(uint32_t *ids, const uint64_t *words, size_t n);
 
-    /* Sorts the spikes of timesteps t .. num_steps - 1, those of step t at ids[end[t - 1]] .. ids[end[t] - 1] (< 2^31),
-     * within each step: ascending to out from offset[t] on, where offset[t + 1] says that they end. Stops at the first
-     * step that has two spikes of one neuron, or more than 16 that do not ascend, and returns it, or else num_steps. ids and
-     * out have room for 16 more. */
-    size_t (*sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
-                         size_t num_steps);
+    /* Sorts the spikes of timesteps t .. num_steps - 1, and those moved there, within each step. The second and later
+     * spikes of a neuron in one step move to the next one. Stops at the first step that has more than 16, unless they ascend
+     * already and none twice, and returns it, or else num_steps. */
+    size_t (*sort_steps)(rv_step_sort *sort, size_t t);
 
     /* one step of Adam on n weights w with gradient g and moments m, v */
     void (*adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);

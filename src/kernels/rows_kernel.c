@@ -331,8 +331,9 @@ static double sum_squares(const float *x, size_t n)
 }
 
 void RV_ISA_NAME(rv_steps_of)(uint32_t *steps, const float *times, size_t n, double dt, uint32_t num_steps);
-size_t RV_ISA_NAME(rv_sort_steps)(uint32_t *out, uint32_t *offset, const uint32_t *ids, const uint32_t *end, size_t t,
-                                  size_t num_steps);
+bool RV_ISA_NAME(rv_ends_of)(uint32_t *end, size_t num_steps, const uint32_t *steps, size_t n);
+void RV_ISA_NAME(rv_widen)(uint32_t *out, const uint16_t *ids, size_t n);
+size_t RV_ISA_NAME(rv_sort_steps)(rv_step_sort *sort, size_t t);
 void RV_ISA_NAME(rv_adam)(float *w, const float *g, float *m, float *v, size_t n, const rv_adam_step *step);
 void RV_ISA_NAME(rv_sgd)(float *w, const float *g, float *m, size_t n, float alpha, float momentum);
 
@@ -354,6 +355,8 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .clip = clip,
     .sum_squares = sum_squares,
     .steps_of = RV_ISA_NAME(rv_steps_of),
+    .ends_of = RV_ISA_NAME(rv_ends_of),
+    .widen = RV_ISA_NAME(rv_widen),
     .sort_steps = RV_ISA_NAME(rv_sort_steps),
     .adam = RV_ISA_NAME(rv_adam),
     .sgd = RV_ISA_NAME(rv_sgd),

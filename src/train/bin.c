@@ -16,16 +16,13 @@
 int rv_binner_create(rv_binner *binner, rv_context *context, size_t num_neurons, uint32_t num_steps, double dt)
 {
     *binner = (rv_binner){.context = context, .num_steps = num_steps, .dt = dt, .num_words = (num_neurons + 63) / 64};
-    binner->offset = rv_alloc(context, (size_t)num_steps + 2, sizeof *binner->offset, "binning");
     binner->end = rv_alloc(context, (size_t)num_steps + 2, sizeof *binner->end, "binning");
     binner->words = rv_alloc(context, binner->num_words, sizeof *binner->words, "binning");
-    return binner->offset && binner->end && binner->words ? RV_OK : RV_ERR_MEMORY;
+    return binner->end && binner->words ? RV_OK : RV_ERR_MEMORY;
 }
 
 void rv_binner_clear(rv_binner *binner)
 {
-    rv_free(binner->ids);
-    rv_free(binner->offset);
     rv_free(binner->end);
     rv_free(binner->words);
     rv_free(binner->steps);
@@ -66,31 +63,28 @@ static size_t sort_bits(const rv_binner *b, const rv_kernels *kernels, uint32_t 
     return kernels->bits_to_ids(out, b->words, b->num_words * 64);
 }
 
-/* The second and later spikes of a neuron in one step move on, each to the next free one: ids, sorted and each once, to
- * out, the others to the binner's. Returns how many of them go to out. */
-static uint32_t sort_and_move(rv_binner *b, uint32_t *out, uint32_t *ids, uint32_t num)
+/* Step t, which the kernels leave: those that come again move on to the next step. */
+static void sort_step(const rv_binner *b, const rv_kernels *kernels, rv_step_sort *sort, size_t t)
 {
-    uint32_t kept = 0;
-    sort_any(ids, num);
-    b->num_moved = 0;
-    for (uint32_t i = 0; i < num; i++) {
-        if (kept > 0 && out[kept - 1] == ids[i])
-            b->moved[b->num_moved++] = ids[i];
-        else
-            out[kept++] = ids[i];
+    const uint32_t begin = t ? sort->end[t - 1] : 0, num = sort->end[t] - begin, total = num + (uint32_t)sort->num_moved;
+    const uint32_t *ids = sort->ids + begin;
+    uint32_t *out = sort->out + sort->offset[t], kept = 0;
+    uint32_t *all = sort->moved + b->capacity; /* behind those that may move on */
+    if (sort->num_moved == 0 && b->num_words <= num && sort_bits(b, kernels, out, ids, num) == num) {
+        sort->offset[t + 1] = sort->offset[t] + num;
+        return;
     }
-    return kept;
-}
-
-/* The ids of a step that the kernels leave, in the order of the data, ascending to out; returns how many. */
-static uint32_t sort_step(rv_binner *b, const rv_kernels *kernels, uint32_t *out, const uint32_t *ids, uint32_t num)
-{
-    if (b->num_moved == 0 && num > FEW_IDS && b->num_words <= num && sort_bits(b, kernels, out, ids, num) == num)
-        return num;
-    uint32_t *all = b->moved + b->capacity; /* behind those that may move on */
     memcpy(all, ids, num * sizeof *all);
-    memcpy(all + num, b->moved, b->num_moved * sizeof *all);
-    return sort_and_move(b, out, all, num + b->num_moved);
+    memcpy(all + num, sort->moved, sort->num_moved * sizeof *all);
+    sort_any(all, total);
+    sort->num_moved = 0;
+    for (uint32_t i = 0; i < total; i++) {
+        if (kept > 0 && out[kept - 1] == all[i])
+            sort->moved[sort->num_moved++] = all[i];
+        else
+            out[kept++] = all[i];
+    }
+    sort->offset[t + 1] = sort->offset[t] + kept;
 }
 
 int rv_binner_reserve(rv_binner *b, size_t num)
@@ -100,47 +94,19 @@ int rv_binner_reserve(rv_binner *b, size_t num)
         return RV_OK;
     rv_free(b->steps);
     rv_free(b->by_step);
-    rv_free(b->ids);
     rv_free(b->moved);
     b->capacity = num + num / 2 + FEW_IDS;
     b->steps = rv_alloc(b->context, b->capacity, sizeof *b->steps, "binned spikes");
     b->by_step = rv_alloc(b->context, b->capacity + FEW_IDS, sizeof *b->by_step, "binned spikes");
-    b->ids = rv_alloc(b->context, b->capacity + FEW_IDS, sizeof *b->ids, "binned spikes");
     b->moved = rv_alloc(b->context, b->capacity * 2, sizeof *b->moved, "binned spikes");
-    if (!b->steps || !b->by_step || !b->ids || !b->moved) {
+    if (!b->steps || !b->by_step || !b->moved) {
         b->capacity = 0;
         error = RV_ERR_MEMORY;
     }
     return error;
 }
 
-static bool ascends(const uint32_t *steps, size_t num)
-{
-    uint32_t falls = 0;
-    for (size_t i = 1; i < num; i++)
-        falls |= steps[i] < steps[i - 1];
-    return !falls;
-}
-
-/* Fills by_step and end from spikes in time order: the last spike of a step tells its end. No branch depends on when they
- * are. */
-static void find_steps(rv_binner *b, const uint16_t *ids16, const uint32_t *ids32, uint32_t num)
-{
-    memset(b->end, 0, ((size_t)b->num_steps + 1) * sizeof *b->end);
-    for (uint32_t i = 0; i < num; i++)
-        b->end[b->steps[i]] = i + 1;
-    uint32_t end = 0;
-    for (uint32_t t = 0; t < b->num_steps; t++) {
-        end = b->end[t] > end ? b->end[t] : end;
-        b->end[t] = end;
-    }
-    for (uint32_t i = 0; ids16 && i < num; i++)
-        b->by_step[i] = ids16[i];
-    if (!ids16 && num)
-        memcpy(b->by_step, ids32, num * sizeof *ids32);
-}
-
-/* The same from spikes in any order: a user's transform may leave them so. */
+/* Fills by_step and end from spikes in any order: a user's transform may leave them so. */
 static void sort_by_step(rv_binner *b, const uint16_t *ids16, const uint32_t *ids32, uint32_t num)
 {
     memset(b->end, 0, ((size_t)b->num_steps + 2) * sizeof *b->end);
@@ -152,27 +118,37 @@ static void sort_by_step(rv_binner *b, const uint16_t *ids16, const uint32_t *id
         b->by_step[b->end[b->steps[i]]++] = ids16 ? ids16[i] : ids32[i];
 }
 
-static int bin(rv_binner *b, const float *times, const uint16_t *ids16, const uint32_t *ids32, size_t num)
+/* Onto the tape of population p, timestep `first` being the binner's step 0. */
+static int bin(rv_binner *b, const rv_binner_target *to, const float *times, const uint16_t *ids16,
+               const uint32_t *ids32, size_t num)
 {
     const rv_kernels *kernels = rv_kernels_for(b->context->isa);
-    const int error = rv_binner_reserve(b, num);
+    rv_tape *tape = to->tape;
+    const uint32_t used = to->first ? tape->offset[to->first] : 0;
+    size_t t = 0;
+    int error = rv_binner_reserve(b, num);
+    if (!error)
+        error = rv_tape_reserve(to->engine, to->population, tape, used, num + FEW_IDS);
     if (error)
         return error;
     kernels->steps_of(b->steps, times, num, b->dt, b->num_steps);
-    if (ascends(b->steps, num))
-        find_steps(b, ids16, ids32, (uint32_t)num);
-    else
+    if (!kernels->ends_of(b->end, b->num_steps, b->steps, num))
         sort_by_step(b, ids16, ids32, (uint32_t)num);
-    b->num_moved = 0;
-    b->offset[0] = 0;
-    for (size_t t = 0; t < b->num_steps; t++) {
-        if (b->num_moved == 0)
-            t = kernels->sort_steps(b->ids, b->offset, b->by_step, b->end, t, b->num_steps);
-        if (t == b->num_steps)
-            break;
-        const uint32_t begin = t ? b->end[t - 1] : 0, used = b->offset[t];
-        b->offset[t + 1] = used + sort_step(b, kernels, b->ids + used, b->by_step + begin, b->end[t] - begin);
-    }
+    else if (ids16)
+        kernels->widen(b->by_step, ids16, num);
+    else if (num)
+        memcpy(b->by_step, ids32, num * sizeof *ids32);
+    rv_step_sort sort = {
+        .ids = b->by_step,
+        .end = b->end,
+        .num_steps = b->num_steps,
+        .out = tape->ids,
+        .offset = tape->offset + to->first,
+        .moved = b->moved,
+    };
+    sort.offset[0] = used;
+    while ((t = kernels->sort_steps(&sort, t)) < b->num_steps)
+        sort_step(b, kernels, &sort, t++);
     return RV_OK;
 }
 
@@ -191,7 +167,7 @@ size_t rv_binner_count_late(const rv_binner *binner, const rv_spikes *spikes, si
     return late;
 }
 
-int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example)
+int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example, const rv_binner_target *to)
 {
     const float *times;
     const uint16_t *ids16;
@@ -201,7 +177,7 @@ int rv_binner_run(rv_binner *binner, const rv_spikes *spikes, size_t example)
     if (error)
         return error;
     rv_spikes_view(spikes, example, &times, &ids16, &ids32, &n);
-    return bin(binner, times, ids16, ids32, n);
+    return bin(binner, to, times, ids16, ids32, n);
 }
 
 static int check_transformed(const rv_binner *binner, size_t num_neurons, size_t example, const float *times,
@@ -221,9 +197,10 @@ static int check_transformed(const rv_binner *binner, size_t num_neurons, size_t
 }
 
 int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t example, size_t capacity,
-                              rv_transform_fn transform, void *user, const rv_population *population, size_t epoch,
-                              const uint32_t random[4])
+                              rv_transform_fn transform, void *user, size_t epoch, const uint32_t random[4],
+                              const rv_binner_target *to)
 {
+    const rv_population *population = to->population->population;
     const float *from_times;
     const uint16_t *ids16;
     const uint32_t *ids32;
@@ -253,5 +230,5 @@ int rv_binner_run_transformed(rv_binner *binner, const rv_spikes *spikes, size_t
         else
             error = check_transformed(binner, rv_population_size(population), example, times, ids, num);
     }
-    return error ? error : bin(binner, times, NULL, (const uint32_t *)ids, num);
+    return error ? error : bin(binner, to, times, NULL, (const uint32_t *)ids, num);
 }

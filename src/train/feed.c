@@ -188,20 +188,14 @@ static int load_spikes(const rv_feed *feed, const rv_engine *engine, const rv_fe
                        rv_binner *binner)
 {
     const uint32_t population = input->population->index;
-    int error;
-    if (feed->transform) {
-        uint32_t random[4];
-        rv_random(rv_context_seed(feed->model->context), RV_RANDOM_TRANSFORM, rv_population_object(input->population),
-                  example->epoch, example->index, random);
-        error = rv_binner_run_transformed(binner, input->spikes, example->index, feed->transform_capacity,
-                                          feed->transform, feed->transform_user, input->population, example->epoch,
-                                          random);
-    } else {
-        error = rv_binner_run(binner, input->spikes, example->index);
-    }
-    return error ? error
-                 : rv_feed_input_put(engine, &feed->model->populations[population], &example->tapes[population], 0,
-                                     binner);
+    const rv_binner_target to = {engine, &feed->model->populations[population], &example->tapes[population], 0};
+    if (!feed->transform)
+        return rv_binner_run(binner, input->spikes, example->index, &to);
+    uint32_t random[4];
+    rv_random(rv_context_seed(feed->model->context), RV_RANDOM_TRANSFORM, rv_population_object(input->population),
+              example->epoch, example->index, random);
+    return rv_binner_run_transformed(binner, input->spikes, example->index, feed->transform_capacity, feed->transform,
+                                     feed->transform_user, example->epoch, random, &to);
 }
 
 int rv_feed_load(const rv_feed *feed, const rv_engine *engine, rv_example *example, int worker)

@@ -1,6 +1,5 @@
-/* One input's data: what they must be, how many examples they hold, and how spikes come on a tape. */
+/* One input's data: what they must be, and how many examples they hold. */
 #include <math.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "data/spikes.h"
@@ -59,19 +58,4 @@ int rv_feed_input_check(const rv_feed_input *input, rv_context *context)
 size_t rv_feed_input_examples(const rv_feed_input *input)
 {
     return input->example_size ? input->num_values / input->example_size : rv_spikes_num_examples(input->spikes);
-}
-
-int rv_feed_input_put(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, uint32_t first,
-                      const rv_binner *binner)
-{
-    const uint32_t num_steps = engine->model->num_steps, used = first ? tape->offset[first] : 0;
-    const uint32_t num = binner->offset[num_steps - first];
-    const int error = rv_tape_reserve(engine, p, tape, used, num + 1);
-    if (error)
-        return error;
-    for (uint32_t t = first; t <= num_steps; t++)
-        tape->offset[t] = used + binner->offset[t - first];
-    if (num) /* else the binner may have no room for any */
-        memcpy(tape->ids + used, binner->ids, num * sizeof *tape->ids);
-    return RV_OK;
 }

@@ -23,9 +23,6 @@ typedef struct rv_feed_input {
 int rv_feed_input_make(rv_feed_input *out, const rv_compiled_network *model, const rv_input *input);
 int rv_feed_input_check(const rv_feed_input *input, rv_context *context);
 size_t rv_feed_input_examples(const rv_feed_input *input);
-/* The binner's spikes onto a tape, its step 0 being step `first`; what the tape held from there on is gone. */
-int rv_feed_input_put(const rv_engine *engine, const rv_plan_population *p, rv_tape *tape, uint32_t first,
-                      const rv_binner *binner);
 
 typedef struct rv_feed_output {
     const rv_population *population;

@@ -133,10 +133,9 @@ static int feed_spikes(rv_simulation *s, const rv_feed_input *input)
     int error = RV_OK;
     binner->num_steps = s->model->num_steps - s->t;
     for (size_t e = 0; !error && e < s->engine->capacity; e++) {
-        error = rv_binner_run(binner, input->spikes, e);
-        if (!error)
-            error = rv_feed_input_put(s->engine, &s->model->populations[population],
-                                      &s->engine->examples[e].tapes[population], s->t, binner);
+        const rv_binner_target to = {s->engine, &s->model->populations[population],
+                                     &s->engine->examples[e].tapes[population], s->t};
+        error = rv_binner_run(binner, input->spikes, e, &to);
     }
     return error;
 }
