@@ -28,6 +28,14 @@ static void late_drive(float *drive, const float *base, const float *state, cons
 
 static const rv_readout_model late_mean = {.name = "LateMean", .num_state = 1, .step = late_step, .drive = late_drive};
 
+/* the same, said in weights: a readout without a step sums V */
+static double late_weight(uint32_t t, uint32_t num_steps)
+{
+    return 2 * t >= num_steps ? 2.0 / num_steps : 0;
+}
+
+static const rv_readout_model late_sum = {.name = "LateSum", .num_state = 1, .weight = late_weight, .drive = late_drive};
+
 /* sum over the others of max(0, y_k - y_label + margin)^2 */
 enum {
     MARGIN
@@ -223,6 +231,28 @@ static void gradients_of_own_readouts_and_losses_are_those_of_the_loss(void **st
     }
 }
 
+static void a_readout_without_a_step_sums_weighted_voltages(void **state)
+{
+    static const rv_readout_model *const readouts[] = {&late_mean, &late_sum};
+    float y[2][TINY_EXAMPLES * TINY_OUTPUTS];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        tiny t;
+        rv_result *result = NULL;
+        size_t num;
+        create(&t, readouts[i], (rv_eventprop_desc){0});
+        TINY_OK(&t, rv_predict(&result, t.model, &(rv_evaluate_desc){.data = tiny_data(&t), .no_callbacks = true}));
+        const float *const found = rv_result_prediction(result, t.output, &num);
+        assert_int_equal(num, TINY_EXAMPLES);
+        memcpy(y[i], found, sizeof y[i]);
+        rv_result_free(result);
+        tiny_free(&t);
+    }
+    for (size_t k = 0; k < TINY_EXAMPLES * TINY_OUTPUTS; k++)
+        if (!(fabsf(y[0][k] - y[1][k]) <= 1e-5F * fabsf(y[0][k])) || y[0][k] == 0)
+            fail_msg("readout %zu is %g, expected %g", k, (double)y[1][k], (double)y[0][k]);
+}
+
 static void own_readouts_and_metrics_are_reported(void **state)
 {
     tiny t;
@@ -329,7 +359,7 @@ static void tables_that_are_not_whole_are_found_at_set_up(void **state)
     static const rv_loss_model no_loss = {.name = "NoLoss"}, no_name = {.loss = hinge};
     static const rv_metric_model no_report = {.name = "NoReport", .value = lead},
                                  half = {.name = "Half", .report = "half", .value = lead, .num_sums = one_each};
-    static const rv_readout_model no_step = {.name = "NoStep", .num_state = 1};
+    static const rv_readout_model no_step = {.name = "NoStep", .needs_spikes = true, .num_state = 1};
     static const rv_optimiser_model no_row = {.name = "NoRow"};
     tiny t;
     rv_population *population = NULL;
@@ -361,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_own_readouts_and_losses_are_those_of_the_loss),
+        cmocka_unit_test(a_readout_without_a_step_sums_weighted_voltages),
         cmocka_unit_test(own_readouts_and_metrics_are_reported),
         cmocka_unit_test(own_optimisers_take_the_steps),
         cmocka_unit_test(own_initializers_fill_weights),

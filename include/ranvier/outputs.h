@@ -51,7 +51,8 @@ typedef struct rv_readout_model {
     double (*weight)(uint32_t t, uint32_t num_steps);
     /* OPTIONAL: state before the first step; default 0. */
     void (*begin)(float *state, const rv_output_shape *shape);
-    /* REQUIRED: state after a step. */
+    /* State after a step. REQUIRED if it needs spikes; else the default is that the first array of the state is the sum of
+     * weight(t) V(t) so far. */
     void (*step)(float *state, const rv_output_shape *shape, const rv_readout_step *step);
     /* OPTIONAL: y (n) after the last step; default the first array of the state. */
     void (*value)(float *y, const float *state, const rv_output_shape *shape);

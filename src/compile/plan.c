@@ -61,6 +61,13 @@ static int build_input(rv_compiled_network *model, rv_plan_population *p)
     return RV_OK;
 }
 
+/* What a readout that only sums V sums without weights with. */
+static double every_step(uint32_t t, uint32_t num_steps)
+{
+    (void)t, (void)num_steps;
+    return 1;
+}
+
 /* A table of what depends on the step alone. */
 static int make_weights(float **out, rv_compiled_network *model, double (*weight)(uint32_t t, uint32_t num_steps))
 {
@@ -94,7 +101,8 @@ static int build_population(rv_compiled_network *model, rv_plan_population *p, c
     for (int i = 0; i < p->model->num_coeffs; i++)
         if (!(p->coeff[i] = new_floats(model, p->n_pad)))
             return RV_ERR_MEMORY;
-    if (p->readout && (make_weights(&p->readout_weight, model, p->readout->weight) ||
+    double (*const default_weight)(uint32_t, uint32_t) = p->readout && !p->readout->step ? every_step : NULL;
+    if (p->readout && (make_weights(&p->readout_weight, model, p->readout->weight ? p->readout->weight : default_weight) ||
                        make_weights(&p->drive_weight, model, p->readout->drive_weight)))
         return RV_ERR_MEMORY;
     const int error =

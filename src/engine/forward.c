@@ -171,6 +171,15 @@ int rv_forward_step(const rv_engine *engine, rv_block *block, rv_example *exampl
     return RV_OK;
 }
 
+/* The number of the first spike of a neuron that has had `max` before, num if there is none. counts: 0, of each neuron. */
+static uint32_t first_beyond(const uint32_t *ids, uint32_t num, size_t max, uint32_t *counts)
+{
+    uint32_t k = 0;
+    while (k < num && ++counts[ids[k]] <= max)
+        k++;
+    return k;
+}
+
 /* The limit holds per neuron; it is looked at only where the tape is longer than one neuron may fill. */
 static int check_max_spikes(const rv_engine *engine, rv_example *example)
 {
@@ -186,12 +195,12 @@ static int check_max_spikes(const rv_engine *engine, rv_example *example)
         uint32_t *counts = rv_alloc(model->context, p->n, sizeof *counts, "spike counts");
         if (!counts)
             return RV_ERR_MEMORY;
-        for (uint32_t k = 0; !example->overflow && k < num; k++)
-            if (++counts[tape->ids[k]] > max) {
-                example->overflow = p;
-                example->overflow_neuron = tape->ids[k];
-            }
+        const uint32_t beyond = first_beyond(tape->ids, num, max, counts);
         rv_free(counts);
+        if (beyond < num) {
+            example->overflow = p;
+            example->overflow_neuron = tape->ids[beyond];
+        }
     }
     if (!example->overflow || model->learning.lenient)
         return RV_OK;

@@ -47,12 +47,15 @@ void rv_outputs_steps(const rv_engine *engine, const rv_block *block, rv_example
     const rv_plan_population *p = &engine->model->populations[population];
     const rv_tape *tape = &example->tapes[population];
     const rv_output_shape shape = rv_output_shape_of(engine->model, p);
+    float *state = example->readout_state + p->readout_state;
     const float *seen = v;
     for (int o = 0; o < engine->num_targets && engine->model->compiler == RV_COMPILER_EPROP; o++)
         if (engine->targets[o].population == population)
             seen = rv_eprop_output(engine, block, example, o, t);
-    for (uint32_t k = 0; k < num; k++)
-        p->readout->step(example->readout_state + p->readout_state, &shape,
+    if (!p->readout->step)
+        engine->model->kernels->weigh_rows(state, seen, p->n_pad, p->readout_weight + t, num, p->n_pad);
+    for (uint32_t k = 0; p->readout->step && k < num; k++)
+        p->readout->step(state, &shape,
                          &(rv_readout_step){
                              .t = t + k,
                              .v = seen ? seen + k * p->n_pad : NULL,

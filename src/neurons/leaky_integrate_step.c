@@ -9,11 +9,20 @@
 #include "neurons/run.h"
 #include "neurons/walk.h"
 
-/* V of a register of neurons from j on after a step */
-RV_INLINE rv_vec integrate(const rv_neuron_step *s, size_t j, rv_vec v, rv_vec isyn)
+/* What a register of neurons is stepped with. */
+typedef struct constants {
+    rv_vec alpha, gain, bias;
+} constants;
+
+RV_INLINE constants constants_of(const rv_neuron_step *s, size_t j)
 {
-    return *rv_cat(s->coeff[LI_ALPHA] + j) * v + *rv_cat(s->coeff[LI_GAIN] + j) * isyn +
-           *rv_cat(s->coeff[LI_BIAS] + j);
+    return (constants){*rv_cat(s->coeff[LI_ALPHA] + j), *rv_cat(s->coeff[LI_GAIN] + j), *rv_cat(s->coeff[LI_BIAS] + j)};
+}
+
+/* V after a step */
+RV_INLINE rv_vec integrate(const constants *c, rv_vec v, rv_vec isyn)
+{
+    return c->alpha * v + c->gain * isyn + c->bias;
 }
 
 static size_t forward(const rv_neuron_step *s)
@@ -22,8 +31,9 @@ static size_t forward(const rv_neuron_step *s)
         rv_vec isyn = {0};
         for (size_t g = 0; g < s->num_groups; g++)
             isyn += *rv_cat(s->in_syn[g] + j) * *rv_cat(s->in_scale[g] + j);
+        const constants c = constants_of(s, j);
         rv_vec *v = rv_at(s->state[LI_V] + j);
-        *v = integrate(s, j, *v, isyn);
+        *v = integrate(&c, *v, isyn);
     }
     return 0;
 }
@@ -32,21 +42,24 @@ static size_t forward(const rv_neuron_step *s)
 RV_INLINE void run_registers(const rv_neuron_run *r, size_t j, int count)
 {
     const rv_neuron_step *s = r->step;
-    rv_vec v[RV_RUN_REGISTERS], in_syn[RV_RUN_REGISTERS], beta[RV_RUN_REGISTERS];
+    rv_vec v[RV_RUN_REGISTERS], in_syn[RV_RUN_REGISTERS], beta[RV_RUN_REGISTERS], scale[RV_RUN_REGISTERS];
+    constants c[RV_RUN_REGISTERS];
 #pragma GCC unroll 4
     for (int i = 0; i < count; i++) {
-        in_syn[i] = *rv_cat(r->state_in_syn + j + (size_t)i * RV_WIDTH);
-        beta[i] = *rv_cat(r->beta + j + (size_t)i * RV_WIDTH);
-        v[i] = *rv_cat(s->state[LI_V] + j + (size_t)i * RV_WIDTH);
+        const size_t at = j + (size_t)i * RV_WIDTH;
+        c[i] = constants_of(s, at);
+        scale[i] = *rv_cat(s->in_scale[0] + at);
+        in_syn[i] = *rv_cat(r->state_in_syn + at);
+        beta[i] = *rv_cat(r->beta + at);
+        v[i] = *rv_cat(s->state[LI_V] + at);
     }
     for (size_t k = 0; k < r->num_steps; k++) {
         rv_run_arrive(r, k, j, in_syn, beta, count);
 #pragma GCC unroll 4
         for (int i = 0; i < count; i++) {
-            const size_t at = j + (size_t)i * RV_WIDTH;
-            v[i] = integrate(s, at, v[i], rv_plus_zero(in_syn[i] * *rv_cat(s->in_scale[0] + at)));
+            v[i] = integrate(&c[i], v[i], rv_plus_zero(in_syn[i] * scale[i]));
             if (r->v)
-                *rv_at(r->v + k * s->end + at) = v[i];
+                *rv_at(r->v + k * s->end + j + (size_t)i * RV_WIDTH) = v[i];
         }
     }
 #pragma GCC unroll 4

@@ -17,6 +17,8 @@
         rv_run_begin(run);                                                                                             \
         for (; j + RV_RUN_REGISTERS * RV_WIDTH <= end; j += RV_RUN_REGISTERS * RV_WIDTH)                               \
             fn(run, j, RV_RUN_REGISTERS, ##__VA_ARGS__);                                                               \
+        for (; j + 2 * RV_WIDTH <= end; j += 2 * RV_WIDTH)                                                             \
+            fn(run, j, 2, ##__VA_ARGS__);                                                                              \
         for (; j < end; j += RV_WIDTH)                                                                                 \
             fn(run, j, 1, ##__VA_ARGS__);                                                                              \
     } while (0)

@@ -6,12 +6,6 @@
 #include "base/registry.h"
 #include "outputs/model.h"
 
-static void step_sum(float *state, const rv_output_shape *shape, const rv_readout_step *s)
-{
-    for (size_t j = 0; j < shape->n_pad; j++)
-        state[j] += s->v[j];
-}
-
 static void value_mean(float *y, const float *state, const rv_output_shape *shape)
 {
     for (size_t j = 0; j < shape->n; j++)
@@ -26,7 +20,6 @@ static const rv_readout_model avg_var = {
     .num_state = 1,
     .variables = &mean_variable,
     .num_variables = 1,
-    .step = step_sum,
     .value = value_mean,
     .constant_drive = true,
 };
@@ -37,19 +30,12 @@ static const rv_readout_model sum_var = {
     .num_state = 1,
     .variables = &sum_variable,
     .num_variables = 1,
-    .step = step_sum,
     .constant_drive = true,
 };
 
 static double exp_weight(uint32_t t, uint32_t num_steps)
 {
     return rv_exp(-(double)t / (double)num_steps) / (double)num_steps;
-}
-
-static void step_weighted(float *state, const rv_output_shape *shape, const rv_readout_step *s)
-{
-    for (size_t j = 0; j < shape->n_pad; j++)
-        state[j] += s->weight * s->v[j];
 }
 
 static double exp_drive_weight(uint32_t t, uint32_t num_steps)
@@ -64,7 +50,6 @@ static const rv_readout_model avg_var_exp_weight = {
     .variables = &mean_variable,
     .num_variables = 1,
     .weight = exp_weight,
-    .step = step_weighted,
     .drive_weight = exp_drive_weight,
 };
 
@@ -189,9 +174,9 @@ const char *rv_readout_name(rv_readout readout)
 
 int rv_readout_check(rv_context *context, rv_readout readout, const char *what)
 {
-    if (!readout->name || !readout->step || readout->num_state < 1)
+    if (!readout->name || (readout->needs_spikes && !readout->step) || readout->num_state < 1)
         return rv_fail(context, RV_ERR_ARGUMENT,
-                       "%s: readout %s: its table must have a name, a step and num_state >= 1", what,
+                       "%s: readout %s: its table must have a name, a step if it needs spikes, and num_state >= 1", what,
                        readout->name ? readout->name : "without a name");
     return RV_OK;
 }
