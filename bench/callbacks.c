@@ -202,7 +202,7 @@ static int with_workload(rv_context *context, bool infers, bool learns, report *
 {
     bench_workload workload = {0};
     char folder[256];
-    int code = bench_make_shd256(&workload, context);
+    int code = bench_make_shd256_few(&workload, context);
     if (code >= 0 && !make_folder(folder, sizeof folder))
         code = rv_error_set(context, RV_ERR_FILE, "cannot make a temporary folder");
     if (code < 0) {

@@ -24,7 +24,7 @@ static const struct {
     {"shd1024", bench_make_shd1024, bench_phases}, {"yinyang", bench_make_yinyang, bench_phases},
     {"conv", bench_make_conv, bench_phases},       {"delays", bench_make_delays, bench_delays},
     {"sparse", bench_make_sparse, bench_phases},   {"inference1", bench_make_inference1, bench_phases},
-    {"eprop", bench_make_shd256, bench_eprop},
+    {"eprop", bench_make_shd256_few, bench_eprop},
 };
 
 #define NUM_WORKLOADS (sizeof workloads / sizeof *workloads)

@@ -86,7 +86,8 @@ static int make(bench_workload *out, const shape *s, rv_context *context)
     {                                                                                                                 \
         return make(out, &(shape){.name = #which, .density = 1, __VA_ARGS__}, context);                               \
     }
-MAKE(shd256, .hidden = 256, .examples = 64, .batch_size = 32, .recurrent = true, .spikes = 38)
+MAKE(shd256, .hidden = 256, .examples = 256, .batch_size = 32, .recurrent = true, .spikes = 38)
+MAKE(shd256_few, .hidden = 256, .examples = 64, .batch_size = 32, .recurrent = true, .spikes = 38)
 MAKE(shd1024, .hidden = 1024, .examples = 32, .batch_size = 32, .recurrent = true, .spikes = 14)
 MAKE(inference1, .hidden = 1024, .examples = 8, .batch_size = 1, .recurrent = true, .spikes = 14)
 MAKE(delays, .hidden = 512, .examples = 32, .batch_size = 32, .spikes = 20, .delays = OWN_DELAYS)

@@ -39,6 +39,7 @@ int bench_make_mnist(bench_workload *out, rv_context *context);
 int bench_make_conv(bench_workload *out, rv_context *context);
 int bench_make_yinyang(bench_workload *out, rv_context *context);
 int bench_make_shd256(bench_workload *out, rv_context *context);
+int bench_make_shd256_few(bench_workload *out, rv_context *context); /* the same with fewer examples */
 int bench_make_shd1024(bench_workload *out, rv_context *context);
 int bench_make_sparse(bench_workload *out, rv_context *context);
 int bench_make_inference1(bench_workload *out, rv_context *context);
