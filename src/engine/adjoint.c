@@ -139,11 +139,73 @@ static uint32_t count_steps(const rv_tape *tape, const later *after, uint32_t t,
     return num;
 }
 
+/* Whether a recurrent part is one population, all of whose spikes want feedback from the step after them, and that is all:
+ * rows of a history that is kept whole are summed later. */
+static bool cycles_alone(const rv_compiled_network *model, const rv_worker *worker, const rv_plan_part *part)
+{
+    const rv_plan_population *p = &model->populations[model->order[part->begin]];
+    bool alone = part->end - part->begin == 1 && !p->readout && p->bias_sum == RV_NONE && (model->rows || model->after_sweep);
+    for (uint32_t i = 0; i < p->num_outgoing; i++) {
+        const rv_efferent *out = &worker->efferents[p->outgoing[i]];
+        alone = alone && out->backs && !out->adds && !out->connection->delays;
+    }
+    return alone;
+}
+
+/* As meet_targets and step_population do it, but all that does not change from step to step is close at hand: rows of
+ * weights push all else out of the first cache. */
+static void cycle_alone(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
+                        uint32_t population, uint32_t begin, uint32_t end, double *since)
+{
+    const rv_compiled_network *model = engine->model;
+    const rv_plan_population *p = &model->populations[population];
+    const rv_tape *tape = &example->tapes[population];
+    const uint32_t *const offset = tape->offset, num_steps = model->num_steps;
+    const size_t num_crossing = (size_t)p->model->num_crossing, num_groups = p->num_groups;
+    void (*const adjoint)(const rv_adjoint_step *) = p->adjoint;
+    float *const back = worker->back + population * model->max_n_pad;
+    rv_adjoint_step *const step = &worker->steps[population];
+    float **const next = worker->pointers + population * RV_ADJOINT_POINTERS;
+    float **const lambda_i = next + RV_MAX_GROUPS, **const difference = lambda_i + RV_MAX_GROUPS;
+    for (size_t g = 0; g < num_groups; g++)
+        lambda_i[g] = rv_ring_row(&after->lambda_i, end) + p->groups[g].history;
+    step->num_steps = 1;
+    for (uint32_t t = end; t-- > begin;) {
+        const uint32_t first = offset[t], num = offset[t + 1] - first;
+        const uint32_t *ids = tape->ids + first;
+        for (size_t k = 0; k < num; k++)
+            back[k] = 0;
+        for (uint32_t i = 0; num && i < p->num_outgoing; i++) {
+            const rv_efferent *out = &worker->efferents[p->outgoing[i]];
+            if (t + out->reach < num_steps)
+                out->connection->ops->back(&out->connection->links, back, ids, num,
+                                           rv_ring_row(&out->difference, t + out->reach));
+            rv_profile_lap(worker->seconds, out->connection->target, RV_PART_BACKWARD, since);
+        }
+        for (size_t g = 0; g < num_groups; g++) {
+            next[g] = lambda_i[g];
+            lambda_i[g] -= after->lambda_i.stride;
+            difference[g] = p->groups[g].difference == RV_NONE
+                                ? NULL
+                                : rv_ring_row(&after->difference, t) + p->groups[g].difference;
+        }
+        step->ids = ids;
+        step->num = num;
+        step->crossing = tape->crossing ? tape->crossing + first * num_crossing : NULL;
+        adjoint(step);
+        rv_profile_lap(worker->seconds, population, RV_PART_BACKWARD, since);
+    }
+}
+
 /* A block of steps, begin .. end - 1, of a part that is recurrent: step by step. */
 static void sweep_cycle(const rv_engine *engine, rv_worker *worker, const rv_example *example, const later *after,
                         const rv_plan_part *part, size_t leaf, uint32_t begin, uint32_t end, double *since)
 {
     const uint32_t *order = engine->model->order;
+    if (cycles_alone(engine->model, worker, part)) {
+        cycle_alone(engine, worker, example, after, order[part->begin], begin, end, since);
+        return;
+    }
     for (uint32_t t = end; t-- > begin;) {
         for (uint32_t i = part->begin; i < part->end; i++)
             meet_targets(engine, worker, example, order[i], leaf, t, since);
