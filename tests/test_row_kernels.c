@@ -101,6 +101,32 @@ static void a_sum_of_rows_begins_with_zero_or_with_what_is_there(void **state)
     }
 }
 
+static float joined(const float *const *rows, size_t num, size_t j)
+{
+    return num == 1 ? rows[0][j] : joined(rows, num / 2, j) + joined(rows + num / 2, num / 2, j);
+}
+
+static void rows_join_half_by_half(void **state)
+{
+    static float expected[MOST], out[MOST] __attribute__((aligned(64)));
+    (void)state;
+    draw_matrices();
+    for (int draw = 0; draw < DRAWS; draw++) {
+        const size_t n = draw_size(), num = (size_t)1 << draw % 4;
+        const float *rows[RV_MAX_LEAVES];
+        for (size_t k = 0; k < num; k++)
+            rows[k] = matrix[k % LISTS] + wired_random(&random_state, ROWS) * MOST;
+        memcpy(expected, from, sizeof expected);
+        for (size_t j = 0; j < n; j++)
+            expected[j] = joined(rows, num, j);
+        for (int isa = RV_ISA_BASE; isa <= (int)best; isa++) {
+            memcpy(out, from, sizeof out);
+            rv_kernels_for((rv_isa)isa)->join_rows(out, rows, num, n);
+            words_equal("join_rows", (rv_isa)isa, out, expected, MOST);
+        }
+    }
+}
+
 /* Steps of a list: how many spikes each has, by a rarity that leaves some draws silent. */
 static void draw_steps(uint32_t *offset, uint32_t *ids, size_t num_steps, uint32_t rarity)
 {
@@ -275,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_added_one_spike_after_the_other),
         cmocka_unit_test(a_sum_of_rows_begins_with_zero_or_with_what_is_there),
+        cmocka_unit_test(rows_join_half_by_half),
         cmocka_unit_test(steps_of_a_block_are_added_as_if_one_by_one),
         cmocka_unit_test(steps_are_sorted_up_to_one_that_the_kernel_leaves),
         cmocka_unit_test(steps_end_after_their_last_spike),

@@ -161,7 +161,8 @@ static int make_learning(rv_engine *engine)
     engine->workers = rv_arena_alloc(engine->arena, (size_t)engine->num_threads, sizeof *engine->workers);
     engine->penalty = rv_arena_alloc(engine->arena, model->num_populations, sizeof *engine->penalty);
     engine->counts = rv_arena_alloc(engine->arena, model->max_n_pad, sizeof *engine->counts);
-    if (!engine->workers || !engine->penalty || !engine->counts || make_exchange(engine))
+    engine->zeros = new_floats(engine, model->max_n_pad);
+    if (!engine->workers || !engine->penalty || !engine->counts || !engine->zeros || make_exchange(engine))
         return RV_ERR_MEMORY;
     for (int i = 0; i < engine->num_threads; i++)
         if (make_worker(engine, &engine->workers[i]))

@@ -199,7 +199,7 @@ typedef struct rv_worker {
     float **pointers;       /* storage of the arrays of pointers in steps */
     rv_efferent *efferents; /* [connections] */
     float *drive;   /* [outputs] (rv_drive_size): base of the drive, (max_n_pad), and the drive of steps */
-    float *sums;    /* rows: (max_n_pad) of a node of the tree */
+    float *sums;    /* (max_n_pad) of a node of the tree */
     float *row;     /* (max_n_pad) gradient of a row; scratch of the sweep */
     float *scaled;  /* (max_n_pad) what the optimiser learns from, if it is something else */
     double *seconds; /* see profile.h; NULL = nobody asks */
@@ -245,6 +245,7 @@ typedef struct rv_engine {
     float *exchange;      /* several ranks: (RV_MAX_LEAVES + 1, exchange_size) sums of nodes, and one received */
     size_t exchange_size; /* floats of the rows of a parameter that are exchanged at once */
     uint32_t *counts;     /* (max_n_pad) scratch */
+    float *zeros;         /* (max_n_pad) */
     uint32_t *every_id;   /* e-prop: (max_n_pad) 0, 1, 2, ... */
 
     rv_worker_times *times; /* [num_threads]; NULL = nobody asks */

@@ -10,27 +10,21 @@
 
 /* ---- slots: the sums of leaves have been filled ---- */
 
-/* The tree: halves join halves, in place. An empty leaf, NULL, is +0, which changes nothing: sums never are -0. */
-static float *join(const rv_engine *engine, float **sum, size_t num_leaves, size_t n)
+/* An empty leaf is +0, which changes nothing: sums never are -0. */
+static float *slot_node(const rv_engine *engine, const rv_worker *worker, const rv_plan_parameter *p, size_t row,
+                        size_t first, size_t num)
 {
-    if (num_leaves == 1)
-        return sum[0];
-    float *a = join(engine, sum, num_leaves / 2, n);
-    float *b = join(engine, sum + num_leaves / 2, num_leaves / 2, n);
-    if (a && b)
-        engine->model->kernels->add(a, a, b, n);
-    return a ? a : b;
-}
-
-static float *slot_node(const rv_engine *engine, const rv_plan_parameter *p, size_t row, size_t first, size_t num)
-{
-    float *sum[RV_MAX_LEAVES];
+    const float *sums[RV_MAX_LEAVES];
+    bool any = false;
     for (size_t k = 0; k < num; k++) {
         uint8_t *touched = &p->touched[(first + k) * p->rows.num + row];
-        sum[k] = *touched ? p->slots + (first + k) * p->rows.size + rv_row_begin(&p->rows, row) : NULL;
+        sums[k] = *touched ? p->slots + (first + k) * p->rows.size + rv_row_begin(&p->rows, row) : engine->zeros;
+        any |= *touched;
         *touched = 0;
     }
-    return join(engine, sum, num, rv_row_padded(&p->rows, row));
+    if (any)
+        engine->model->kernels->join_rows(worker->sums, sums, num, rv_row_padded(&p->rows, row));
+    return any ? worker->sums : NULL;
 }
 
 /* ---- rows: the same, made here ---- */
@@ -60,7 +54,7 @@ static float *row_node(const rv_engine *engine, const rv_worker *worker, const r
 const float *rv_gradient_node(const rv_engine *engine, const rv_worker *worker, const rv_plan_connection *c,
                               const rv_plan_parameter *p, size_t row, size_t first, size_t num)
 {
-    return p->slots ? slot_node(engine, p, row, first, num) : row_node(engine, worker, c, row, first, num);
+    return p->slots ? slot_node(engine, worker, p, row, first, num) : row_node(engine, worker, c, row, first, num);
 }
 
 static bool is_zero(const float *x, size_t n)

@@ -71,6 +71,9 @@ typedef struct rv_kernels {
     void (*add_leaves)(float *out, const float *rows, size_t stride, const uint32_t *first, const uint32_t *ids,
                        size_t num_leaves, size_t n);
 
+    /* out (n) = the num rows (1, 2, 4, ... RV_MAX_LEAVES), joined in the same tree */
+    void (*join_rows)(float *out, const float *const *rows, size_t num, size_t n);
+
     /* out[k] += sum over j of rows[ids[k]][j] * x[j], in blocks of 256 targets of 16 lanes, blocks in order; out has
      * room for num rounded up to 4 */
     void (*dot_rows)(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,

@@ -189,6 +189,40 @@ static void add_leaves(float *out, const float *rows, size_t stride, const uint3
         add_leaves_block(rv_at(out + j), rows + j, stride, first, ids, num_leaves, 1);
 }
 
+/* num is a constant. */
+RV_INLINE rv_vec join_columns(const float *const *rows, size_t num, size_t j)
+{
+    rv_vec sum[RV_MAX_LEAVES];
+#pragma GCC unroll 8
+    for (size_t k = 0; k < num; k++)
+        sum[k] = *rv_cat(rows[k] + j);
+#pragma GCC unroll 4
+    for (size_t half = num / 2; half; half /= 2) {
+#pragma GCC unroll 4
+        for (size_t k = 0; k < half; k++)
+            sum[k] = sum[2 * k] + sum[2 * k + 1];
+    }
+    return sum[0];
+}
+
+#define JOIN_ROWS(num)                                                                                                 \
+    static void join_##num(float *out, const float *const *rows, size_t n)                                             \
+    {                                                                                                                  \
+        for (size_t j = 0; j < n; j += RV_WIDTH)                                                                       \
+            *rv_at(out + j) = join_columns(rows, num, j);                                                              \
+    }
+JOIN_ROWS(1)
+JOIN_ROWS(2)
+JOIN_ROWS(4)
+JOIN_ROWS(8)
+
+static void join_rows(float *out, const float *const *rows, size_t num, size_t n)
+{
+    void (*const join)(float *, const float *const *, size_t) =
+        num == 8 ? join_8 : num == 4 ? join_4 : num == 2 ? join_2 : join_1;
+    join(out, rows, n);
+}
+
 /* up to 256 targets of four rows at once: four chains of additions hide each other's latency */
 RV_INLINE void dot_four(float *out, const float *const row[4], const float *x, size_t n)
 {
@@ -343,6 +377,7 @@ const rv_kernels RV_ISA_NAME(rv_kernels) = {
     .add_lists = add_lists,
     .add_steps = add_steps,
     .add_leaves = add_leaves,
+    .join_rows = join_rows,
     .dot_rows = dot_rows,
     .weigh_rows = weigh_rows,
     .scatter_rows = scatter_rows,
