@@ -227,6 +227,7 @@ static void join_rows(float *out, const float *const *rows, size_t num, size_t n
 RV_INLINE void dot_four(float *out, const float *const row[4], const float *x, size_t n)
 {
     rv_lanes sum[4] = {0};
+#pragma GCC unroll 16
     for (size_t j = 0; j < n; j += RV_LANES) {
 #pragma GCC unroll 4
         for (int r = 0; r < 4; r++) {
@@ -239,18 +240,34 @@ RV_INLINE void dot_four(float *out, const float *const row[4], const float *x, s
     *(four *)out += rv_sum_four(sum);
 }
 
+/* size: a constant where loops are to be unrolled. */
+RV_INLINE void dot_block(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
+                         size_t size)
+{
+    for (size_t k = 0; k < num; k += 4) {
+        const float *row[4];
+        for (size_t r = 0; r < 4; r++) /* past the end: the last row again, into the room that out has */
+            row[r] = rows + ids[k + r < num ? k + r : num - 1] * stride;
+        dot_four(out + k, row, x, size);
+    }
+}
+
 static void dot_rows(float *out, const float *rows, size_t stride, const uint32_t *ids, size_t num, const float *x,
                      size_t n)
 {
+#define DOT_BLOCK(size) dot_block(out, rows + j, stride, ids, num, x + j, size)
     for (size_t j = 0; j < n; j += RV_DOT_BLOCK) {
         const size_t size = n - j < RV_DOT_BLOCK ? n - j : RV_DOT_BLOCK;
-        for (size_t k = 0; k < num; k += 4) {
-            const float *row[4];
-            for (size_t r = 0; r < 4; r++) /* past the end: the last row again, into the room that out has */
-                row[r] = rows + ids[k + r < num ? k + r : num - 1] * stride + j;
-            dot_four(out + k, row, x + j, size);
-        }
+        if (size == RV_DOT_BLOCK)
+            DOT_BLOCK(RV_DOT_BLOCK);
+        else if (size == RV_LANES)
+            DOT_BLOCK(RV_LANES);
+        else if (size == 2 * RV_LANES)
+            DOT_BLOCK(2 * RV_LANES);
+        else
+            DOT_BLOCK(size);
     }
+#undef DOT_BLOCK
 }
 
 RV_INLINE void weigh_block(rv_vec *out, const float *rows, size_t stride, const float *x, size_t num, int count)
