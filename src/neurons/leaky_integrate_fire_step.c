@@ -77,7 +77,7 @@ RV_INLINE void reset(membrane *m, const constants *c, rv_who fired, int mode)
         m->refrac_time = rv_choose(fired, c->tau_refrac, m->refrac_time);
 }
 
-/* One step of a register; who fires. crossing: I - V of all, where it is wanted. */
+/* One step of a register; who fires. crossing: I - V of all; NULL where nobody wants it. */
 RV_INLINE rv_who step_register(const rv_neuron_step *s, size_t j, const constants *c, float *crossing, int mode,
                                bool one_group, bool psi)
 {
@@ -86,36 +86,61 @@ RV_INLINE rv_who step_register(const rv_neuron_step *s, size_t j, const constant
     const rv_who fired = integrate(&m, c, isyn, mode);
     if (psi)
         rv_eprop_psi(s, j, m.v - c->v_thresh, m.refrac_time <= zero, s->coeff[LIF_PSI_PEAK], s->coeff[LIF_PSI_SLOPE]);
-    if (s->crossing)
+    if (crossing)
         *rv_at(crossing) = rv_currents(s, j, one_group) - m.v;
     reset(&m, c, fired, mode);
     store(s, j, mode, &m);
     return fired;
 }
 
-/* One step of all neurons. like: they have the same constants, which then stay in registers. No branch depends on who
- * fires, unless many do. psi: for e-prop, which wants to know how close to the threshold V came. */
-RV_INLINE size_t step_all(const rv_neuron_step *s, int mode, bool one_group, bool psi, bool like)
+/* What is the same for all neurons of a step, a constant where it is inlined. */
+typedef struct step_kind {
+    int mode;
+    bool one_group;
+    bool psi;      /* e-prop wants to know how close to the threshold V came */
+    bool crossing; /* EventProp wants I - V of who fires */
+    bool like;     /* they have the same constants, which then stay in registers */
+} step_kind;
+
+/* One step of `count` <= 64 neurons from j on; who fires goes behind `num` others. No branch depends on who does, unless
+ * many do. Returns how many. */
+RV_INLINE size_t step_word(const rv_neuron_step *s, const constants *all, size_t j, size_t count, size_t num,
+                           const step_kind kind)
 {
-    const constants all = constants_of(s, 0, one_group);
     float crossing[64] __attribute__((aligned(64)));
-    size_t num = 0;
-    for (size_t word = s->begin; word < s->end; word += 64) {
-        const size_t end = word + 64 < s->end ? word + 64 : s->end;
-        uint64_t bits = 0;
-        for (size_t j = word; j < end; j += RV_WIDTH) {
-            const constants c = like ? all : constants_of(s, j, one_group);
-            bits |= (uint64_t)rv_who_bits(step_register(s, j, &c, crossing + (j - word), mode, one_group, psi))
-                    << (j - word);
-        }
-        num += rv_take_bits(s->ids + num, s->crossing ? s->crossing + num : NULL, crossing, bits, word);
+    uint64_t bits = 0;
+#pragma GCC unroll 16
+    for (size_t k = 0; k < count; k += RV_WIDTH) {
+        const constants c = kind.like ? *all : constants_of(s, j + k, kind.one_group);
+        const rv_who fired =
+            step_register(s, j + k, &c, kind.crossing ? crossing + k : NULL, kind.mode, kind.one_group, kind.psi);
+        bits |= (uint64_t)rv_who_bits(fired) << k;
     }
+    return rv_take_bits(s->ids + num, kind.crossing ? s->crossing + num : NULL, crossing, bits, j);
+}
+
+/* One step of all neurons. */
+RV_INLINE size_t step_all(const rv_neuron_step *s, const step_kind kind)
+{
+    const constants all = constants_of(s, 0, kind.one_group);
+    size_t num = 0, j = s->begin;
+    for (; j + 64 <= s->end; j += 64)
+        num += step_word(s, &all, j, 64, num, kind);
+    if (j < s->end)
+        num += step_word(s, &all, j, s->end - j, num, kind);
     return num;
 }
 
 RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group, bool psi)
 {
-    return *s->mask < RV_LANES ? step_all(s, mode, one_group, psi, true) : step_all(s, mode, one_group, psi, false);
+    const bool like = *s->mask < RV_LANES;
+    if (like && s->crossing)
+        return step_all(s, (step_kind){mode, one_group, psi, true, true});
+    if (like)
+        return step_all(s, (step_kind){mode, one_group, psi, false, true});
+    if (s->crossing)
+        return step_all(s, (step_kind){mode, one_group, psi, true, false});
+    return step_all(s, (step_kind){mode, one_group, psi, false, false});
 }
 
 #define FORWARD(name, mode, one_group)                                                                                 \
