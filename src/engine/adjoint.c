@@ -302,6 +302,13 @@ static void aim(const rv_engine *engine, rv_worker *worker, const later *after)
         worker->efferents[i] = aim_connection(model, &model->connections[i], after);
 }
 
+/* The rows after the last step that somebody may look at: every other one is written before it is read. */
+static void clear_end(const rv_compiled_network *model, const rv_ring *ring)
+{
+    for (size_t t = model->num_steps; t <= (size_t)model->num_steps + model->max_delay; t++)
+        memset(rv_ring_row(ring, t), 0, ring->stride * sizeof(float));
+}
+
 /* Everything is 0 after the last step. */
 static later start(const rv_engine *engine, rv_worker *worker, rv_example *example)
 {
@@ -311,13 +318,10 @@ static later start(const rv_engine *engine, rv_worker *worker, rv_example *examp
         .lambda_i = {worker->history, steps, model->history_size},
         .difference = {worker->difference, rv_ring_steps(model), model->difference_size},
     };
-    size_t zero = 0; /* all of a ring; the rows after the last step of what is kept whole */
     if (model->rows)
         after.lambda_i.base = engine->histories + example->position * steps * model->history_size;
-    if (model->rows || model->after_sweep)
-        zero = model->num_steps;
-    memset(after.lambda_i.base + zero * model->history_size, 0, (steps - zero) * model->history_size * sizeof(float));
-    memset(after.difference.base, 0, after.difference.num_rows * model->difference_size * sizeof(float));
+    clear_end(model, &after.lambda_i);
+    clear_end(model, &after.difference);
     memset(worker->adjoint, 0, model->adjoint_size * sizeof(float));
     memset(example->bias, 0, model->bias_size * sizeof(float));
     rv_flights_begin(engine, example);
