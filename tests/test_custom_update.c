@@ -1,4 +1,4 @@
-/* Custom updates: what a function sees and writes, reductions, the library's own groups, and that nothing else changes. */
+/* Custom updates of one's own: what a function sees and writes, reductions, and that nothing else changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 #include <ranvier.h>
 
 #include "support/tiny.h"
-#include "support/training_task.h"
 
 #define WEIGHTS (TINY_INPUTS * TINY_HIDDEN)
 
@@ -90,31 +89,6 @@ static void share(const rv_update_step *step)
 
 /* ---- state of examples ---- */
 
-static rv_simulation *simulate(size_t num_steps)
-{
-    rv_simulation *s;
-    rv_spikes *first;
-    TINY_OK(&net, rv_simulation_create(&s, net.model, 4));
-    TINY_OK(&net, rv_spikes_create(&first, net.context, TINY_INPUTS));
-    for (size_t e = 0; e < 4; e++) {
-        double times[TINY_STEPS * TINY_INPUTS];
-        int32_t ids[TINY_STEPS * TINY_INPUTS];
-        size_t num = 0;
-        for (size_t t = 0; t < TINY_STEPS; t++)
-            for (size_t i = 0; i < TINY_INPUTS; i++)
-                if (tiny_spikes(e, t, i)) {
-                    times[num] = (double)t;
-                    ids[num++] = (int32_t)i;
-                }
-        TINY_OK(&net, rv_spikes_append(first, times, ids, num));
-    }
-    TINY_OK(&net, rv_simulation_set_input(s, &(rv_input){.population = net.input, .spikes = first}));
-    for (size_t t = 0; t < num_steps; t++)
-        TINY_OK(&net, rv_simulation_step_time(s));
-    rv_spikes_free(first);
-    return s;
-}
-
 static void get_state(const rv_simulation *s, const rv_population *p, const char *name, size_t example, float *out,
                       size_t size)
 {
@@ -127,7 +101,7 @@ static void an_update_reads_and_writes_the_state_of_every_example(void **state)
     create(2, false);
     add(&(rv_custom_update_desc){
         .group = "Lift", .references = {{net.hidden, NULL, "V", RV_ACCESS_READ_WRITE}}, .update = add_tenth});
-    rv_simulation *s = simulate(7);
+    rv_simulation *s = tiny_simulate(&net, 7);
     float before[4][TINY_HIDDEN], after[TINY_HIDDEN];
     for (size_t e = 0; e < 4; e++)
         get_state(s, net.hidden, "V", e, before[e], TINY_HIDDEN);
@@ -152,7 +126,7 @@ static void reductions_over_the_batch_are_sums_and_maxima_by_example(void **stat
                                                 {net.hidden, NULL, "Sum", RV_ACCESS_SUM_BATCH},
                                                 {net.hidden, NULL, "Max", RV_ACCESS_MAX_BATCH}},
                                  .update = copy_twice});
-    rv_simulation *s = simulate(9);
+    rv_simulation *s = tiny_simulate(&net, 9);
     TINY_OK(&net, rv_simulation_custom_update(s, "Reduce"));
     float v[4][TINY_HIDDEN], sum[TINY_HIDDEN], max[TINY_HIDDEN];
     for (size_t e = 0; e < 4; e++)
@@ -193,7 +167,7 @@ static void a_softmax_can_be_written_with_reductions_over_neurons(void **state)
         .group = "P",
         .references = {v, max, {out, NULL, "SumExp", RV_ACCESS_READ}, {out, NULL, "P", RV_ACCESS_READ_WRITE}},
         .update = share});
-    rv_simulation *s = simulate(TINY_STEPS);
+    rv_simulation *s = tiny_simulate(&net, TINY_STEPS);
     float p[TINY_OUTPUTS], x[TINY_OUTPUTS];
     get_state(s, out, "P", 0, p, TINY_OUTPUTS);
     assert_true(p[0] == -1 && p[2] == -1);
@@ -419,151 +393,6 @@ static void weights_are_updated_as_if_they_were_read_and_set(void **state)
         assert_true(after[k] == 0.75F * before[k]);
 }
 
-/* ---- the library's own ---- */
-
-static void compile_sgd(size_t accumulate)
-{
-    rv_compiled_network_free(net.model);
-    TINY_OK(&net, rv_compile_eventprop(&net.model, net.network,
-                                       &(rv_eventprop_desc){.example_timesteps = TINY_STEPS,
-                                                            .batch_size = TINY_BATCH,
-                                                            .optimiser = rv_sgd(0.5, 0),
-                                                            .accumulate = accumulate,
-                                                            .keep_gradients = true}));
-}
-
-static void gradient_learn_takes_a_step_with_the_gradient_as_it_stands(void **state)
-{
-    (void)state;
-    float before[WEIGHTS], after[WEIGHTS], gradient[WEIGHTS];
-    create(1, true);
-    compile_sgd(0);
-    const rv_variable g = {.connection = net.input_hidden, .name = "g"};
-    const rv_variable d = {.connection = net.input_hidden, .name = "Gradient"};
-    rv_result_free(tiny_train(&net, NULL, 0, 1));
-    get(g, before, WEIGHTS);
-    get(d, gradient, WEIGHTS);
-    TINY_OK(&net, rv_custom_update(net.model, "GradientLearn"));
-    get(g, after, WEIGHTS);
-    float any = 0;
-    for (size_t k = 0; k < WEIGHTS; k++) {
-        assert_true(fabsf(after[k] - (before[k] - 0.5F * gradient[k])) <= 1e-6F);
-        any += fabsf(after[k] - before[k]);
-    }
-    assert_true(any > 0);
-    for (size_t k = 0; k < WEIGHTS; k++) {
-        gradient[k] = (float)k;
-        before[k] = after[k];
-    }
-    TINY_OK(&net, rv_variable_set(net.model, d, gradient, WEIGHTS));
-    TINY_OK(&net, rv_custom_update(net.model, "GradientLearn"));
-    get(g, after, WEIGHTS);
-    for (size_t k = 0; k < WEIGHTS; k++)
-        assert_true(fabsf(after[k] - (before[k] - 0.5F * gradient[k])) <= 1e-5F);
-    TINY_OK(&net, rv_custom_update(net.model, "ZeroGradient"));
-    get(d, gradient, WEIGHTS);
-    memcpy(before, after, sizeof after);
-    TINY_OK(&net, rv_custom_update(net.model, "GradientLearn"));
-    get(g, after, WEIGHTS);
-    for (size_t k = 0; k < WEIGHTS; k++)
-        assert_true(gradient[k] == 0 && after[k] == before[k]);
-}
-
-/* Steps of 3 batches, the third a short one, are steps at the end of the epoch. */
-static void with_accumulation_gradient_learn_decides_when_a_step_is_made(void **state)
-{
-    (void)state;
-    float expected[TINY_WEIGHTS], weights[TINY_WEIGHTS];
-    create(1, true);
-    compile_sgd(2);
-    trained(NULL, 0, expected);
-    compile_sgd(1000);
-    rv_callback callback = rv_custom_update_on_batch_end(
-        (rv_custom_update_on_desc){.name = "GradientLearn", .filter_fn = of_two_or_four});
-    trained(&callback, 1, weights);
-    assert_memory_not_equal(weights, expected, sizeof weights);
-    compile_sgd(3);
-    trained(NULL, 0, expected);
-    assert_memory_equal(weights, expected, sizeof weights);
-}
-
-static void reset_and_zero_out_post_bring_examples_to_rest(void **state)
-{
-    (void)state;
-    float v[TINY_HIDDEN], isyn = 0, readout[4 * TINY_OUTPUTS];
-    create(2, false);
-    add_variable((rv_update_variable_desc){.population = net.hidden, .name = "Now", .per_example = true});
-    add(&(rv_custom_update_desc){
-        .group = "Now",
-        .references = {{net.hidden, NULL, "Isyn", RV_ACCESS_READ}, {net.hidden, NULL, "Now", RV_ACCESS_READ_WRITE}},
-        .update = copy});
-    for (int reset = 0; reset < 2; reset++) {
-        rv_simulation *s = simulate(12);
-        TINY_OK(&net, rv_simulation_custom_update(s, "Now"));
-        get_state(s, net.hidden, "Now", 1, v, TINY_HIDDEN);
-        for (size_t j = 0; j < TINY_HIDDEN; j++)
-            isyn += fabsf(v[j]);
-        assert_true(isyn > 0);
-        TINY_OK(&net, rv_simulation_custom_update(s, reset ? "Reset" : "ZeroOutPost"));
-        TINY_OK(&net, rv_simulation_custom_update(s, "Now"));
-        get_state(s, net.hidden, "Now", 1, v, TINY_HIDDEN);
-        for (size_t j = 0; j < TINY_HIDDEN; j++)
-            assert_true(v[j] == 0);
-        float rest = 0;
-        get_state(s, net.output, "V", 1, v, TINY_OUTPUTS);
-        TINY_OK(&net, rv_simulation_get_readout(s, net.output, readout, 4 * TINY_OUTPUTS));
-        for (size_t k = 0; k < TINY_OUTPUTS; k++)
-            rest += fabsf(v[k]) + fabsf(readout[TINY_OUTPUTS + k]);
-        assert_true(reset ? rest == 0 : rest > 0);
-        rv_simulation_free(s);
-    }
-}
-
-static void eprops_softmax_can_be_made_again(void **state)
-{
-    (void)state;
-    training_task task;
-    float *weights[3];
-    size_t size = 0;
-    for (int again = 0; again < 3; again++) { /* as it is; with all three in every step; and once more after a batch */
-        rv_compiled_network *model;
-        rv_result *result;
-        training_task_desc desc = {.rule = TRAINING_EPROP,
-                                   .inputs = 12,
-                                   .hidden = 20,
-                                   .outputs = 4,
-                                   .examples = 10,
-                                   .timesteps = 30,
-                                   .spikes_per_input = 4,
-                                   .seed = 3,
-                                   .num_threads = 2};
-        assert_int_equal(training_task_create(&task, &desc), 0);
-        assert_int_equal(training_task_compile(&model, &task, 4), 0);
-        rv_callback callbacks[] = {
-            rv_custom_update_on_batch_end((rv_custom_update_on_desc){.name = "Softmax3"}),
-            rv_custom_update_on_timestep_end((rv_custom_update_on_desc){.name = "Softmax1"}),
-            rv_custom_update_on_timestep_end((rv_custom_update_on_desc){.name = "Softmax2"}),
-            rv_custom_update_on_timestep_end((rv_custom_update_on_desc){.name = "Softmax3"}),
-        };
-        const rv_train_desc train = {.data = training_task_data(&task, task.spikes),
-                                     .num_epochs = 2,
-                                     .callbacks = callbacks,
-                                     .num_callbacks = again == 1 ? 4 : again == 2,
-                                     .no_callbacks = !again};
-        if (rv_train(&result, model, &train))
-            fail_msg("%s", rv_last_error(task.context));
-        assert_int_equal(training_task_get(&weights[again], &size, &task, model, "g"), 0);
-        rv_result_free(result);
-        rv_compiled_network_free(model);
-        training_task_free(&task);
-    }
-    assert_memory_equal(weights[0], weights[1], size * sizeof(float));
-    assert_memory_equal(weights[0], weights[2], size * sizeof(float));
-    for (int again = 0; again < 3; again++)
-        free(weights[again]);
-    create(1, false);
-}
-
 /* ---- errors ---- */
 
 static void expect(int code, int expected, const char *part)
@@ -672,10 +501,6 @@ int main(void)
         cmocka_unit_test_teardown(a_batch_begins_with_the_state_that_an_update_gives_it, tear_down),
         cmocka_unit_test_teardown(a_filter_says_when, tear_down),
         cmocka_unit_test_teardown(weights_are_updated_as_if_they_were_read_and_set, tear_down),
-        cmocka_unit_test_teardown(gradient_learn_takes_a_step_with_the_gradient_as_it_stands, tear_down),
-        cmocka_unit_test_teardown(with_accumulation_gradient_learn_decides_when_a_step_is_made, tear_down),
-        cmocka_unit_test_teardown(reset_and_zero_out_post_bring_examples_to_rest, tear_down),
-        cmocka_unit_test_teardown(eprops_softmax_can_be_made_again, tear_down),
         cmocka_unit_test_teardown(an_unknown_group_is_an_error_that_lists_those_there_are, tear_down),
         cmocka_unit_test_teardown(what_an_access_does_not_allow_is_found_when_the_update_is_added, tear_down),
         cmocka_unit_test_teardown(a_number_out_of_range_ends_the_run_with_its_name, tear_down),

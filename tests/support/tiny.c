@@ -21,10 +21,9 @@ bool tiny_spikes(size_t example, size_t step, size_t neuron)
     return step < TINY_STEPS - 3 && (7 * example + 5 * step + 11 * neuron + example * neuron * step) % 4 == 0;
 }
 
-static void create_data(tiny *t)
+static void append_examples(const tiny *t, rv_spikes *spikes, size_t num_examples)
 {
-    TINY_OK(t, rv_spikes_create(&t->spikes, t->context, TINY_INPUTS));
-    for (size_t example = 0; example < TINY_EXAMPLES; example++) {
+    for (size_t example = 0; example < num_examples; example++) {
         double times[TINY_STEPS * TINY_INPUTS];
         int32_t ids[TINY_STEPS * TINY_INPUTS];
         size_t num = 0;
@@ -34,9 +33,16 @@ static void create_data(tiny *t)
                     times[num] = (double)step;
                     ids[num++] = (int32_t)neuron;
                 }
-        TINY_OK(t, rv_spikes_append(t->spikes, times, ids, num));
-        t->labels[example] = (int32_t)(example % TINY_OUTPUTS);
+        TINY_OK(t, rv_spikes_append(spikes, times, ids, num));
     }
+}
+
+static void create_data(tiny *t)
+{
+    TINY_OK(t, rv_spikes_create(&t->spikes, t->context, TINY_INPUTS));
+    append_examples(t, t->spikes, TINY_EXAMPLES);
+    for (size_t example = 0; example < TINY_EXAMPLES; example++)
+        t->labels[example] = (int32_t)(example % TINY_OUTPUTS);
 }
 
 static void create_network(tiny *t)
@@ -136,4 +142,18 @@ void tiny_weights(const tiny *t, float *weights)
                                TINY_INPUTS * TINY_HIDDEN));
     TINY_OK(t, rv_variable_get(t->model, (rv_variable){.connection = t->hidden_output, .name = "g"},
                                weights + TINY_INPUTS * TINY_HIDDEN, TINY_HIDDEN * TINY_OUTPUTS));
+}
+
+rv_simulation *tiny_simulate(const tiny *t, size_t num_steps)
+{
+    rv_simulation *s;
+    rv_spikes *first;
+    TINY_OK(t, rv_simulation_create(&s, t->model, TINY_BATCH));
+    TINY_OK(t, rv_spikes_create(&first, t->context, TINY_INPUTS));
+    append_examples(t, first, TINY_BATCH);
+    TINY_OK(t, rv_simulation_set_input(s, &(rv_input){.population = t->input, .spikes = first}));
+    for (size_t step = 0; step < num_steps; step++)
+        TINY_OK(t, rv_simulation_step_time(s));
+    rv_spikes_free(first);
+    return s;
 }

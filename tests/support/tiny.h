@@ -40,6 +40,9 @@ rv_result *tiny_train(const tiny *t, const rv_callback *callbacks, size_t num, s
 #define TINY_WEIGHTS (TINY_INPUTS * TINY_HIDDEN + TINY_HIDDEN * TINY_OUTPUTS)
 void tiny_weights(const tiny *t, float *weights);
 
+/* A simulation of the first TINY_BATCH examples that has taken num_steps steps. The caller frees it. */
+rv_simulation *tiny_simulate(const tiny *t, size_t num_steps);
+
 /* Ends the test with the library's message unless rc is RV_OK. */
 #define TINY_OK(t, call) tiny_check((t), (call), #call, __FILE__, __LINE__)
 void tiny_check(const tiny *t, int rc, const char *call, const char *file, int line);
