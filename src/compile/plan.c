@@ -80,6 +80,14 @@ static int make_weights(float **out, rv_compiled_network *model, double (*weight
     return RV_OK;
 }
 
+static int make_readout_weights(rv_plan_population *p, rv_compiled_network *model)
+{
+    const rv_readout readout = p->readout;
+    const int error =
+        make_weights(&p->readout_weight, model, readout->weight || readout->step ? readout->weight : every_step);
+    return error ? error : make_weights(&p->drive_weight, model, readout->drive_weight);
+}
+
 static int build_population(rv_compiled_network *model, rv_plan_population *p, const rv_population *population)
 {
     char what[RV_NAME_SIZE + 16];
@@ -101,9 +109,7 @@ static int build_population(rv_compiled_network *model, rv_plan_population *p, c
     for (int i = 0; i < p->model->num_coeffs; i++)
         if (!(p->coeff[i] = new_floats(model, p->n_pad)))
             return RV_ERR_MEMORY;
-    double (*const default_weight)(uint32_t, uint32_t) = p->readout && !p->readout->step ? every_step : NULL;
-    if (p->readout && (make_weights(&p->readout_weight, model, p->readout->weight ? p->readout->weight : default_weight) ||
-                       make_weights(&p->drive_weight, model, p->readout->drive_weight)))
+    if (p->readout && make_readout_weights(p, model))
         return RV_ERR_MEMORY;
     const int error =
         fill_params(model, p->param, p->model->params, p->model->num_params, population->neuron.value,

@@ -139,12 +139,13 @@ static uint32_t count_steps(const rv_tape *tape, const later *after, uint32_t t,
     return num;
 }
 
-/* Whether a recurrent part is one population, all of whose spikes want feedback from the step after them, and that is all:
- * rows of a history that is kept whole are summed later. */
+/* Whether a recurrent part is one population, whose spikes want feedback from the step after them, and that is all: its
+ * history is kept whole, and rows of it are summed later. */
 static bool cycles_alone(const rv_compiled_network *model, const rv_worker *worker, const rv_plan_part *part)
 {
     const rv_plan_population *p = &model->populations[model->order[part->begin]];
-    bool alone = part->end - part->begin == 1 && !p->readout && p->bias_sum == RV_NONE && (model->rows || model->after_sweep);
+    bool alone = part->end - part->begin == 1 && !p->readout && p->bias_sum == RV_NONE;
+    alone = alone && (model->rows || model->after_sweep);
     for (uint32_t i = 0; i < p->num_outgoing; i++) {
         const rv_efferent *out = &worker->efferents[p->outgoing[i]];
         alone = alone && out->backs && !out->adds && !out->connection->delays;

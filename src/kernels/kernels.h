@@ -39,9 +39,9 @@ typedef struct rv_step_sort {
     const uint32_t *ids; /* (end[num_steps - 1], and room for 16 more) neurons < 2^31, by step, then as they come */
     const uint32_t *end; /* (num_steps) those of step t are ids[end[t - 1]] .. ids[end[t] - 1] */
     size_t num_steps;
-    uint32_t *out;    /* (as many, and room for 16 more) by step, then neuron; offset[0] of them are there */
+    uint32_t *out;    /* (offset[0] + as many, and room for 16 more) by step, then neuron, behind the first offset[0] */
     uint32_t *offset; /* (num_steps + 1) those of step t are out[offset[t]] .. out[offset[t + 1] - 1] */
-    uint32_t *moved;  /* (2 * as many, at least 32) those that a step leaves to the next one, and room for both together */
+    uint32_t *moved;  /* (2 * as many, at least 32) those that a step leaves to the next one, and room to sort them */
     size_t num_moved;
 } rv_step_sort;
 

@@ -218,9 +218,14 @@ JOIN_ROWS(8)
 
 static void join_rows(float *out, const float *const *rows, size_t num, size_t n)
 {
-    void (*const join)(float *, const float *const *, size_t) =
-        num == 8 ? join_8 : num == 4 ? join_4 : num == 2 ? join_2 : join_1;
-    join(out, rows, n);
+    if (num == 8)
+        join_8(out, rows, n);
+    else if (num == 4)
+        join_4(out, rows, n);
+    else if (num == 2)
+        join_2(out, rows, n);
+    else
+        join_1(out, rows, n);
 }
 
 /* up to 256 targets of four rows at once: four chains of additions hide each other's latency */

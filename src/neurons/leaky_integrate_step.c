@@ -16,7 +16,8 @@ typedef struct constants {
 
 RV_INLINE constants constants_of(const rv_neuron_step *s, size_t j)
 {
-    return (constants){*rv_cat(s->coeff[LI_ALPHA] + j), *rv_cat(s->coeff[LI_GAIN] + j), *rv_cat(s->coeff[LI_BIAS] + j)};
+    return (constants){*rv_cat(s->coeff[LI_ALPHA] + j), *rv_cat(s->coeff[LI_GAIN] + j),
+                       *rv_cat(s->coeff[LI_BIAS] + j)};
 }
 
 /* V after a step */

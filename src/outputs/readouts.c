@@ -176,7 +176,7 @@ int rv_readout_check(rv_context *context, rv_readout readout, const char *what)
 {
     if (!readout->name || (readout->needs_spikes && !readout->step) || readout->num_state < 1)
         return rv_fail(context, RV_ERR_ARGUMENT,
-                       "%s: readout %s: its table must have a name, a step if it needs spikes, and num_state >= 1", what,
-                       readout->name ? readout->name : "without a name");
+                       "%s: readout %s: its table must have a name, a step if it needs spikes, and num_state >= 1",
+                       what, readout->name ? readout->name : "without a name");
     return RV_OK;
 }

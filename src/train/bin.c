@@ -66,7 +66,8 @@ static size_t sort_bits(const rv_binner *b, const rv_kernels *kernels, uint32_t 
 /* Step t, which the kernels leave: those that come again move on to the next step. */
 static void sort_step(const rv_binner *b, const rv_kernels *kernels, rv_step_sort *sort, size_t t)
 {
-    const uint32_t begin = t ? sort->end[t - 1] : 0, num = sort->end[t] - begin, total = num + (uint32_t)sort->num_moved;
+    const uint32_t begin = t ? sort->end[t - 1] : 0, num = sort->end[t] - begin;
+    const uint32_t total = num + (uint32_t)sort->num_moved;
     const uint32_t *ids = sort->ids + begin;
     uint32_t *out = sort->out + sort->offset[t], kept = 0;
     uint32_t *all = sort->moved + b->capacity; /* behind those that may move on */
@@ -118,7 +119,7 @@ static void sort_by_step(rv_binner *b, const uint16_t *ids16, const uint32_t *id
         b->by_step[b->end[b->steps[i]]++] = ids16 ? ids16[i] : ids32[i];
 }
 
-/* Onto the tape of population p, timestep `first` being the binner's step 0. */
+/* An example's spikes onto a tape. */
 static int bin(rv_binner *b, const rv_binner_target *to, const float *times, const uint16_t *ids16,
                const uint32_t *ids32, size_t num)
 {
