@@ -100,7 +100,18 @@ typedef struct step_kind {
     bool psi;      /* e-prop wants to know how close to the threshold V came */
     bool crossing; /* EventProp wants I - V of who fires */
     bool like;     /* they have the same constants, which then stay in registers */
+    bool unrolled; /* whole words have no loop: what most networks need, for the rest would take long to compile */
 } step_kind;
+
+/* One step of register j + k; its bits of a word that begins with neuron j. */
+RV_INLINE uint64_t step_bits(const rv_neuron_step *s, const constants *all, size_t j, size_t k, float *crossing,
+                             const step_kind kind)
+{
+    const constants c = kind.like ? *all : constants_of(s, j + k, kind.one_group);
+    const rv_who fired =
+        step_register(s, j + k, &c, kind.crossing ? crossing + k : NULL, kind.mode, kind.one_group, kind.psi);
+    return (uint64_t)rv_who_bits(fired) << k;
+}
 
 /* One step of `count` <= 64 neurons from j on; who fires goes behind `num` others. No branch depends on who does, unless
  * many do. Returns how many. */
@@ -109,38 +120,40 @@ RV_INLINE size_t step_word(const rv_neuron_step *s, const constants *all, size_t
 {
     float crossing[64] __attribute__((aligned(64)));
     uint64_t bits = 0;
+    if (kind.unrolled) {
 #pragma GCC unroll 16
-    for (size_t k = 0; k < count; k += RV_WIDTH) {
-        const constants c = kind.like ? *all : constants_of(s, j + k, kind.one_group);
-        const rv_who fired =
-            step_register(s, j + k, &c, kind.crossing ? crossing + k : NULL, kind.mode, kind.one_group, kind.psi);
-        bits |= (uint64_t)rv_who_bits(fired) << k;
+        for (size_t k = 0; k < 64; k += RV_WIDTH)
+            bits |= step_bits(s, all, j, k, crossing, kind);
+    } else {
+        for (size_t k = 0; k < count; k += RV_WIDTH)
+            bits |= step_bits(s, all, j, k, crossing, kind);
     }
     return rv_take_bits(s->ids + num, kind.crossing ? s->crossing + num : NULL, crossing, bits, j);
 }
 
 /* One step of all neurons. */
-RV_INLINE size_t step_all(const rv_neuron_step *s, const step_kind kind)
+RV_INLINE size_t step_all(const rv_neuron_step *s, step_kind kind)
 {
     const constants all = constants_of(s, 0, kind.one_group);
     size_t num = 0, j = s->begin;
-    for (; j + 64 <= s->end; j += 64)
+    for (; kind.unrolled && j + 64 <= s->end; j += 64)
         num += step_word(s, &all, j, 64, num, kind);
-    if (j < s->end)
-        num += step_word(s, &all, j, s->end - j, num, kind);
+    kind.unrolled = false;
+    for (; j < s->end; j += 64)
+        num += step_word(s, &all, j, j + 64 < s->end ? 64 : s->end - j, num, kind);
     return num;
 }
 
 RV_INLINE size_t forward(const rv_neuron_step *s, int mode, bool one_group, bool psi)
 {
-    const bool like = *s->mask < RV_LANES;
+    const bool like = *s->mask < RV_LANES, unrolled = one_group && !psi;
     if (like && s->crossing)
-        return step_all(s, (step_kind){mode, one_group, psi, true, true});
+        return step_all(s, (step_kind){mode, one_group, psi, true, true, unrolled});
     if (like)
-        return step_all(s, (step_kind){mode, one_group, psi, false, true});
+        return step_all(s, (step_kind){mode, one_group, psi, false, true, unrolled});
     if (s->crossing)
-        return step_all(s, (step_kind){mode, one_group, psi, true, false});
-    return step_all(s, (step_kind){mode, one_group, psi, false, false});
+        return step_all(s, (step_kind){mode, one_group, psi, true, false, false});
+    return step_all(s, (step_kind){mode, one_group, psi, false, false, false});
 }
 
 #define FORWARD(name, mode, one_group)                                                                                 \
