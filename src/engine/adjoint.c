@@ -13,6 +13,12 @@ typedef struct later {
     rv_ring lambda_i, difference;
 } later;
 
+/* LambdaV - LambdaI of a group after step t; NULL where only inputs lead to it. */
+static inline float *difference_row(const later *after, const rv_plan_group *group, uint32_t t)
+{
+    return group->difference == RV_NONE ? NULL : rv_ring_row(&after->difference, t) + group->difference;
+}
+
 static void add_gradient(const rv_engine *engine, const rv_worker *worker, const rv_example *example,
                          const rv_efferent *out, size_t leaf, uint32_t t)
 {
@@ -95,8 +101,7 @@ static void step_population(const rv_engine *engine, rv_worker *worker, const rv
         const rv_plan_group *group = &p->groups[g];
         next[g] = row_next + group->history;
         lambda_i[g] = row + group->history;
-        difference[g] =
-            group->difference == RV_NONE ? NULL : rv_ring_row(&after->difference, t) + group->difference;
+        difference[g] = difference_row(after, group, t);
     }
     if (p->readout) {
         rv_drive_kick(engine, worker, example, population, t + 1 - num);
@@ -186,9 +191,7 @@ static void cycle_alone(const rv_engine *engine, rv_worker *worker, const rv_exa
         for (size_t g = 0; g < num_groups; g++) {
             next[g] = lambda_i[g];
             lambda_i[g] -= after->lambda_i.stride;
-            difference[g] = p->groups[g].difference == RV_NONE
-                                ? NULL
-                                : rv_ring_row(&after->difference, t) + p->groups[g].difference;
+            difference[g] = difference_row(after, &p->groups[g], t);
         }
         step->ids = ids;
         step->num = num;
